@@ -1,0 +1,144 @@
+"""Change one Genesys Cloud event-routing rule at a time, safely.
+
+The names here are the library: what the commands do, as functions and objects that print nothing and never exit.
+They are imported when first used, so that ``import ebrule`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ebrule.core.audit import AuditLog
+    from ebrule.core.auth import Session, connect
+    from ebrule.core.fetcher import fetch_rule
+    from ebrule.core.pace import Pace
+    from ebrule.core.webhook import Endpoint, make_event, send_event
+    from ebrule.errors import (
+        AccessError,
+        ConflictError,
+        EbruleError,
+        ExitCode,
+        InterruptedRunError,
+        InvalidRuleError,
+        LedgerError,
+        Overlap,
+        Problem,
+        RuleNotFoundError,
+        UnavailableError,
+        UnknownOutcomeError,
+        UsageError,
+        VersionGoneError,
+    )
+    from ebrule.operation import UpdateResult
+    from ebrule.pipeline import UpdateOptions, plan_update, update_rule
+    from ebrule.plan import Examined, RuleFile, load_rule, validate_rule
+    from ebrule.rules.changes import Change
+    from ebrule.rules.kind import Kind, Rule
+    from ebrule.rules.registry import KINDS
+    from ebrule.settings import Options, Settings, load_settings
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ebrule.core.audit": ("AuditLog",),
+    "ebrule.core.auth": (
+        "Session",
+        "connect",
+    ),
+    "ebrule.core.fetcher": ("fetch_rule",),
+    "ebrule.core.pace": ("Pace",),
+    "ebrule.core.webhook": (
+        "Endpoint",
+        "make_event",
+        "send_event",
+    ),
+    "ebrule.errors": (
+        "AccessError",
+        "ConflictError",
+        "EbruleError",
+        "ExitCode",
+        "InterruptedRunError",
+        "InvalidRuleError",
+        "LedgerError",
+        "Overlap",
+        "Problem",
+        "RuleNotFoundError",
+        "UnavailableError",
+        "UnknownOutcomeError",
+        "UsageError",
+        "VersionGoneError",
+    ),
+    "ebrule.operation": ("UpdateResult",),
+    "ebrule.pipeline": (
+        "UpdateOptions",
+        "plan_update",
+        "update_rule",
+    ),
+    "ebrule.plan": (
+        "Examined",
+        "RuleFile",
+        "load_rule",
+        "validate_rule",
+    ),
+    "ebrule.rules.changes": ("Change",),
+    "ebrule.rules.kind": (
+        "Kind",
+        "Rule",
+    ),
+    "ebrule.rules.registry": ("KINDS",),
+    "ebrule.settings": (
+        "Options",
+        "Settings",
+        "load_settings",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AccessError",
+    "AuditLog",
+    "Change",
+    "ConflictError",
+    "EbruleError",
+    "Endpoint",
+    "Examined",
+    "ExitCode",
+    "InterruptedRunError",
+    "InvalidRuleError",
+    "KINDS",
+    "Kind",
+    "LedgerError",
+    "Options",
+    "Overlap",
+    "Pace",
+    "Problem",
+    "Rule",
+    "RuleFile",
+    "RuleNotFoundError",
+    "Session",
+    "Settings",
+    "UnavailableError",
+    "UnknownOutcomeError",
+    "UpdateOptions",
+    "UpdateResult",
+    "UsageError",
+    "VersionGoneError",
+    "connect",
+    "fetch_rule",
+    "load_rule",
+    "load_settings",
+    "make_event",
+    "plan_update",
+    "send_event",
+    "update_rule",
+    "validate_rule",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the library when it is first used."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

@@ -1,0 +1,129 @@
+"""The Typer app: which commands there are, and what happens to whatever one of them raises."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ebrule import __version__
+from ebrule.cli import diff, sandbox, show, update, validate
+from ebrule.cli.exits import exit_code, exit_table
+from ebrule.cli.render import Screen
+from ebrule.errors import EbruleError, ExitCode
+
+HELP = """Change one Genesys Cloud event-routing rule at a time, safely.
+
+\b
+Examples:
+  ebrule update --rule-id demo-rule --file rule.yaml          change the rule
+  ebrule update --file rule.yaml --dry-run                    only say what would change
+  ebrule show demo-rule -o yaml > rule.yaml                   begin with the rule as it is
+  ebrule validate rule.yaml                                   is the file right?
+  ebrule update --file rule.yaml --region sandbox             try it on a local sandbox
+"""
+
+_PLAIN = {"help_option_names": ["--help", "-h"]}
+
+app = typer.Typer(
+    name="ebrule",
+    help=HELP,
+    epilog="\b\nExit codes:\n" + exit_table(),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=_PLAIN,
+)
+app.command("update", help=update.HELP)(update.command)
+app.command("validate", help=validate.HELP, no_args_is_help=True)(validate.command)
+app.command("show", help=show.HELP, no_args_is_help=True)(show.command)
+app.command("diff", help=diff.HELP)(diff.command)
+
+_sandbox = typer.Typer(
+    help="A local Genesys Cloud to try things on.", no_args_is_help=True, rich_markup_mode=None
+)
+_sandbox.command("serve", help=sandbox.SERVE_HELP)(sandbox.serve_command)
+_sandbox.command("reset", help=sandbox.RESET_HELP)(sandbox.reset_command)
+app.add_typer(_sandbox, name="sandbox")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ebrule {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; return its exit code. Prints whatever went wrong, and never a traceback's locals."""
+    try:
+        code = app(list(arguments), standalone_mode=False)
+    except EbruleError as error:
+        return _failed(error, arguments)
+    except typer.TyperException as error:
+        return _misused(error, arguments)
+    except typer.Abort:
+        return int(ExitCode.SIGINT)
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        sys.stdout = None  # so that the interpreter does not try to flush it
+        return int(ExitCode.OK)
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes exit code 1
+        return _bug(error, arguments)
+    return int(code or 0)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return any(
+        (name in ("--output", "-o") and value == "json") or name in ("--output=json", "-ojson")
+        for name, value in pairs
+    )
+
+
+def _failed(error: EbruleError, arguments: Sequence[str]) -> int:
+    """Tell an error that ended a command before there was a result to print."""
+    from ebrule.cli.results import show_error  # noqa: PLC0415 - only errors need it
+
+    screen = Screen()
+    if _wants_json(arguments):
+        from ebrule.operation import UpdateResult  # noqa: PLC0415
+
+        screen.json(UpdateResult(error=error).as_json())
+    else:
+        show_error(screen, error)
+    return exit_code(error)
+
+
+def _misused(error: typer.TyperException, arguments: Sequence[str]) -> int:
+    from ebrule.errors import UsageError  # noqa: PLC0415
+
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "ebrule"
+    message = error.format_message()
+    if not message:  # no arguments at all: Typer has printed the help
+        return int(ExitCode.USAGE)
+    return _failed(UsageError(message, hint=f"See: {path} --help"), arguments)
+
+
+def _bug(error: Exception, arguments: Sequence[str]) -> int:
+    import traceback  # noqa: PLC0415 - only a bug needs it
+
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{place.filename.rsplit('/', 2)[-1]}:{place.lineno}"
+    bug = EbruleError(
+        f"a bug in ebrule: {type(error).__name__} at {where}",
+        hint="Please report it. What became of an update is in the ledger: ebrule audit resolve",
+        code="bug",
+    )
+    return _failed(bug, arguments)

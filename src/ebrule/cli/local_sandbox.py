@@ -1,0 +1,90 @@
+"""A sandbox for the length of one command: a process of its own on a free loopback port."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from ebrule.errors import UsageError
+from ebrule.settings import Options, load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLIENT = ("sandbox", "sandbox-secret")
+"""The well-known credentials of a sandbox that listens on loopback only."""
+
+INSTALL_HINT = "Install it with: pip install 'ebrule[sandbox]'"
+
+
+def check_installed() -> None:
+    """Raise :class:`UsageError` where the sandbox's web framework is not installed."""
+    if importlib.util.find_spec("fastapi") is None or importlib.util.find_spec("uvicorn") is None:
+        raise UsageError("the sandbox is not installed", hint=INSTALL_HINT, code="no-sandbox")
+
+
+def state_of(options: Options, environ: Mapping[str, str]) -> Path:
+    """Return the folder that keeps the sandbox's state, below ebrule's own."""
+    return (
+        load_settings(replace(options, region=None), {**environ, "GENESYSCLOUD_REGION": ""}).state_dir
+        / "sandbox"
+    )
+
+
+@contextlib.contextmanager
+def with_sandbox(options: Options, environ: Mapping[str, str]) -> Iterator[Options]:
+    """Run a sandbox and yield the options that lead to it.
+
+    With an ``api_url``, that is taken for a sandbox that runs already.
+    """
+    client_id, secret = CLIENT
+    options = replace(options, region=None, client_id=client_id, client_secret=SecretStr(secret))
+    if options.api_url or environ.get("EBRULE_API_URL"):
+        yield options
+        return
+    check_installed()
+    with _server(state_of(options, environ)) as url:
+        yield replace(options, api_url=url, login_url=url)
+
+
+@contextlib.contextmanager
+def _server(state_dir: Path) -> Iterator[str]:
+    # A session of its own: Ctrl-C must reach ebrule only, which still needs the org. The pipe is the child's lifeline:
+    # it ends with this process, however this process ends.
+    command = [
+        sys.executable,
+        "-m",
+        "ebrule.sandbox",
+        "--state-dir",
+        str(state_dir),
+        "--port",
+        "0",
+        "--lifeline",
+    ]
+    with subprocess.Popen(  # noqa: S603 - our own module
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            url = process.stdout.readline().strip() if process.stdout else ""
+            if not url:
+                words = process.stderr.read().strip().splitlines() if process.stderr else []
+                raise UsageError(
+                    f"the sandbox did not start: {words[-1] if words else 'it said nothing'}",
+                    hint=f"Its state is kept in {state_dir}.",
+                    code="no-sandbox",
+                )
+            yield url
+        finally:
+            process.terminate()

@@ -1,0 +1,156 @@
+"""Every print of the command line, and the sanitiser in front of it.
+
+Text from a file or a server is data: control characters are shown, never obeyed; no markup is read in it; and no
+line of it can be taken for a pipeline's workflow command.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Part = str | tuple[str, str]
+"""A piece of a line: its text, or its text and the name of a style."""
+
+STYLES = {
+    "error": "bold red",
+    "warning": "bold yellow",
+    "good": "bold green",
+    "added": "green",
+    "removed": "red",
+    "changed": "yellow",
+    "faint": "dim",
+    "strong": "bold",
+}
+
+# C0 but newline and tab, DEL and C1; line and paragraph separators; whatever changes the direction of text or cannot
+# be seen; and halves of surrogate pairs, which no encoding can print.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+_WORKFLOW_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
+
+
+def clean(text: str) -> str:
+    """Return ``text`` as it can be printed anywhere: what a terminal or a pipeline would obey is spelled out."""
+    shown = _UNPRINTABLE.sub(lambda match: _escaped(match[0]), text)
+    return _WORKFLOW_COMMAND.sub(r"\1\\x3a", shown).replace("##[", r"\x23#[").replace("##vso", r"\x23#vso")
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004
+
+
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9_./:@?=&%+~$*,-]+")
+_SHOWN_LENGTH = 200
+
+
+def value_text(value: Any) -> str:
+    """Return a value of a rule as one line: a condition as its three words, a plain word as it is, the rest as JSON."""
+    if isinstance(value, Mapping) and set(value) == {"field", "operator", "value"}:
+        return clean(f"{value['field']} {value['operator']} {_json(value['value'])}")
+    if isinstance(value, str) and _PLAIN_WORD.fullmatch(value) and not _is_json(value):
+        return clean(value)
+    text = clean(_json(value))
+    return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 1] + "…"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+class Screen:
+    """Standard output and standard error, coloured only where a person looks at them.
+
+    Args:
+        out: for the result.
+        err: for everything else.
+        environ: ``NO_COLOR`` and ``TERM`` are looked at.
+    """
+
+    def __init__(
+        self, out: TextIO | None = None, err: TextIO | None = None, environ: Mapping[str, str] | None = None
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        self._out = _Stream(out or sys.stdout, environ)
+        self._err = _Stream(err or sys.stderr, environ)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a person watches standard error."""
+        return self._err.is_terminal
+
+    def out(self, *parts: Part) -> None:
+        """Print a line of the result."""
+        self._out.line(parts)
+
+    def err(self, *parts: Part) -> None:
+        """Print a line beside the result."""
+        self._err.line(parts)
+
+    def json(self, document: Any) -> None:
+        """Print the one JSON document of the run: all ASCII, so that nothing in it needs to be cleaned."""
+        text = json.dumps(document, indent=2)
+        self._out.write(text.replace("##", "\\u0023#") + "\n")
+
+    def raw(self, text: str) -> None:
+        """Print text that is meant for a file or another program, in lines; it is cleaned all the same."""
+        self._out.write(clean(text))
+
+    def console(self) -> Console:
+        """Return rich's console for standard error, for what moves."""
+        return self._err.console()
+
+
+class _Stream:
+    def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
+        self._stream = stream
+        self.is_terminal = stream.isatty()
+        self._coloured = self.is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+        self._console: Console | None = None
+
+    def line(self, parts: tuple[Part, ...]) -> None:
+        pieces = [(part, "") if isinstance(part, str) else part for part in parts]
+        # Cleaned as a whole too: two harmless pieces could make a workflow command together.
+        plain = clean("".join(text for text, _ in pieces))
+        if self._coloured and any(style for _, style in pieces):
+            from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+
+            styled = Text()
+            for text, style in pieces:
+                styled.append(clean(text), STYLES.get(style, ""))
+            if styled.plain == plain:
+                self.console().print(styled, soft_wrap=True)
+                return
+        self.write(plain + "\n")
+
+    def write(self, text: str) -> None:
+        encoding = self._stream.encoding or "utf-8"
+        self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        self._stream.flush()
+
+    def console(self) -> Console:
+        if self._console is None:
+            from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+
+            self._console = Console(
+                file=self._stream, markup=False, highlight=False, emoji=False, no_color=not self._coloured
+            )
+        return self._console

@@ -1,0 +1,158 @@
+"""Results and errors as text for people; each function returns or prints whole lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ebrule.cli.render import Part, Screen, value_text
+from ebrule.errors import (
+    ConflictError,
+    EbruleError,
+    InvalidRuleError,
+    Overlap,
+    Problem,
+    Source,
+    UnknownOutcomeError,
+)
+
+if TYPE_CHECKING:
+    from ebrule.operation import UpdateResult
+    from ebrule.rules.changes import Change
+
+_Line = Callable[..., None]
+_SIGN_STYLES = {"+": "added", "-": "removed", "~": "changed", "=": "faint"}
+_WIDEST_PATH = 40
+
+
+def change_lines(changes: Iterable[Change], *, sign: str | None = None) -> list[tuple[Part, ...]]:
+    """Return one line for each change: a sign, the path, and old → new."""
+    rows = list(changes)
+    width = min(max((len(change.path) for change in rows), default=0), _WIDEST_PATH)
+    return [_change_line(change, width, sign) for change in rows]
+
+
+def _change_line(change: Change, width: int, sign: str | None) -> tuple[Part, ...]:
+    if change.before is None:
+        own, text = "+", value_text(change.after)
+    elif change.after is None:
+        own, text = "-", value_text(change.before)
+    else:
+        own, text = "~", f"{value_text(change.before)} → {value_text(change.after)}"
+    own = sign or own
+    return ("  ", (own, _SIGN_STYLES[own]), f" {change.path:<{width}}   ", (text, _SIGN_STYLES[own]))
+
+
+def show_result(screen: Screen, result: UpdateResult, source: str, org: str) -> None:
+    """Print what became of an update that did not fail: the diff, then one line, then what followed."""
+    if result.result == "unchanged":
+        screen.out(f"{result.rule_id} is already as {source} says (version {result.version}). Nothing sent.")
+        return
+    show_changes(screen, result, org)
+    screen.out()
+    if result.result == "planned":
+        count = len(result.changes)
+        screen.out(
+            f"{count} change{'' if count == 1 else 's'} to version {result.base_version}. Nothing was sent: this is a dry run."
+        )
+        return
+    tries = f"{result.attempts} attempt{'' if result.attempts == 1 else 's'}"
+    how = (
+        "(confirmed by reading back)"
+        if result.latency_ms is None
+        else f"in {result.latency_ms:.0f} ms ({tries})"
+    )
+    screen.out(
+        ("Updated", "good"),
+        f" version {result.base_version} → {result.version} {how}.{_webhook(result)}{_ledger(result)}",
+    )
+    if result.overwritten:
+        screen.out("Overwritten, as --on-conflict overwrite says:")
+        show_overlaps(screen.out, result.overwritten)
+
+
+def show_changes(screen: Screen, result: UpdateResult, org: str) -> None:
+    """Print the rule's name and the diff."""
+    name = f"  {result.rule_name}" if result.rule_name else ""
+    screen.out((result.rule_id or "", "strong"), f"{name}  ({result.kind}, {org})")
+    screen.out()
+    for line in change_lines(result.changes):
+        screen.out(*line)
+
+
+def _webhook(result: UpdateResult) -> str:
+    return {
+        "delivered": " Event delivered.",
+        "pending": " The event is NOT delivered yet: it stays pending in the ledger.",
+    }.get(result.webhook, "")
+
+
+def _ledger(result: UpdateResult) -> str:
+    if result.audit_log is None:
+        return ""
+    if not result.recorded:
+        return f" The outcome could NOT be recorded in {result.audit_log}."
+    return f" Ledger: {short_path(result.audit_log)}"
+
+
+def short_path(path: Path) -> str:
+    """Return a path with the user's home folder as ``~``."""
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):
+        return str(path)
+
+
+def show_error(screen: Screen, error: EbruleError, *, file: str | None = None) -> None:
+    """Print what happened, where, and what to do next, on standard error."""
+    if isinstance(error, InvalidRuleError) and error.problems and error.source is not None:
+        for problem in error.problems:
+            show_problem(screen.err, problem, error.source)
+    screen.err(("error:", "error"), f" {error.message}")
+    if isinstance(error, InvalidRuleError) and error.source is None:
+        for problem in error.problems:
+            screen.err(f"  [{problem.id}] {problem.message}")
+    if isinstance(error, (ConflictError, UnknownOutcomeError)) and error.overlaps:
+        screen.err()
+        show_overlaps(screen.err, error.overlaps)
+    rule_id = error.result.rule_id if error.result else None
+    if isinstance(error, ConflictError) and rule_id and file:
+        screen.err()
+        screen.err(f"To look:        ebrule diff --rule-id {rule_id} --file {file}")
+        if error.code == "conflict":
+            screen.err(
+                f"To take yours:  ebrule update --rule-id {rule_id} --file {file} --on-conflict overwrite"
+            )
+    elif error.hint:
+        screen.err(error.hint)
+    if error.correlation_id:
+        screen.err((f"Correlation id, for Genesys Cloud's support: {error.correlation_id}", "faint"))
+
+
+def show_overlaps(line: _Line, overlaps: Iterable[Overlap]) -> None:
+    """Print base, ours and theirs side by side."""
+    rows = [("field", "was", "yours", "theirs")]
+    rows += [(o.path, value_text(o.base), value_text(o.ours), value_text(o.theirs)) for o in overlaps]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [f"{cell:<{width}}" for cell, width in zip(row[:3], widths, strict=True)]
+        line("  " + "    ".join([*cells, row[3]]))
+
+
+def show_problem(line: _Line, problem: Problem, source: Source) -> None:
+    """Print one problem with its place, the line of the file, and a caret under what is wrong."""
+    where = source.name if problem.line is None else f"{source.name}:{problem.line}:{problem.column or 1}"
+    line(f"{where}: ", (f"{problem.severity}[{problem.id}]", problem.severity), f": {problem.message}")
+    if problem.line is not None and problem.column is not None and problem.line <= len(source.lines):
+        text = source.lines[problem.line - 1].replace("\t", " ")
+        gutter = f"{problem.line:>3} | "
+        end = max(problem.end_column or 0, problem.column + 1)
+        line((gutter, "faint"), text)
+        line(
+            (" " * (len(gutter) - 2) + "| ", "faint"),
+            " " * (problem.column - 1),
+            ("^" * (end - problem.column), problem.severity),
+        )
+    if problem.hint:
+        line(f"      {problem.hint}")

@@ -1,0 +1,164 @@
+"""``ebrule show``: the rule as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from secrets import token_bytes
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ebrule.cli import options as o
+from ebrule.cli.connection import opened
+from ebrule.cli.render import Screen, value_text
+
+if TYPE_CHECKING:
+    from ebrule.rules.kind import Kind, Rule
+
+HELP = """Print a rule as the org has it.
+
+\b
+Examples:
+  ebrule show demo-rule
+  ebrule show demo-rule -o yaml > rule.yaml                   a rule file to edit and update from
+  ebrule show demo-rule -o json | jq .version
+
+Values that look like secrets are printed as ${keep}, which in a rule file means: leave the org's value.
+"""
+
+
+@dataclass(frozen=True)
+class ShowCommand:
+    """What ``ebrule show`` was asked to do."""
+
+    rule_id: str
+    connection: o.Connection
+    kind: str | None = None
+    reveal: bool = False
+    output: o.ShowOutput = o.ShowOutput.TEXT
+
+
+def run(command: ShowCommand, screen: Screen) -> int:
+    """Read the rule and print it; return the exit code."""
+    from ebrule.core.auth import connect  # noqa: PLC0415 - --help needs none of this
+    from ebrule.core.fetcher import fetch_rule  # noqa: PLC0415
+    from ebrule.redaction import Redactor  # noqa: PLC0415
+    from ebrule.rules.kind import checked_id  # noqa: PLC0415
+    from ebrule.rules.registry import DEFAULT_KIND, kind_named  # noqa: PLC0415
+
+    kind = kind_named(command.kind or DEFAULT_KIND)
+    checked_id(command.rule_id)
+    with opened(command.connection, screen) as org:
+        with connect(org.settings.require_org(), org.settings.network, org.pace, read_only=True) as session:
+            rule = fetch_rule(session.reader, kind, command.rule_id)
+    content = rule.data if command.reveal else _kept(rule.data, Redactor(token_bytes(32)).data(rule.data))
+    if command.output is o.ShowOutput.JSON:
+        screen.json(_with_keep_spelled(content))
+    elif command.output is o.ShowOutput.YAML:
+        screen.raw(_yaml(kind, rule, content))
+    else:
+        _show(screen, kind, rule, content, org.org_name)
+    return 0
+
+
+def _kept(value: Any, redacted: Any) -> Any:
+    """Return ``value`` with KEEP wherever the redactor took something out."""
+    from ebrule.rulefile import KEEP  # noqa: PLC0415
+
+    if isinstance(value, Mapping):
+        return {name: _kept(item, redacted[name]) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_kept(*pair) for pair in zip(value, redacted, strict=True)]
+    return value if value == redacted else KEEP
+
+
+def _with_keep_spelled(value: Any) -> Any:
+    from ebrule.rulefile import Keep  # noqa: PLC0415
+
+    if isinstance(value, Mapping):
+        return {name: _with_keep_spelled(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_keep_spelled(item) for item in value]
+    return str(value) if isinstance(value, Keep) else value
+
+
+def _yaml(kind: Kind, rule: Rule, content: Mapping[str, Any]) -> str:
+    """Return the rule as a rule file; what a rule file cannot have stands below it as comments."""
+    from ebrule.rulefile import dump_yaml  # noqa: PLC0415
+
+    fields, rest = _split(kind, content)
+    text = dump_yaml({"kind": kind.name, "id": rule.id, "version": rule.version, **fields})
+    if rest:
+        text += "# The org keeps this too; an update leaves it as it is:\n"
+        text += "".join(f"# {line}\n" for line in dump_yaml(rest).splitlines())
+    return text
+
+
+def _split(kind: Kind, content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields that a rule file of this kind can have, and what it cannot."""
+    fields, rest = {}, {}
+    own = kind.content(content)
+    for name in kind.model.model_fields:
+        value = own.pop(name, None)
+        known = kind.shape.item_keys.get(name)
+        if known is not None and isinstance(value, list):
+            narrowed = [{key: item[key] for key in item if key in known} for item in value]
+            if narrowed != value:
+                rest[name] = value
+            value = narrowed
+        if value is not None:
+            fields[name] = value
+    return fields, {**rest, **own}
+
+
+def _show(screen: Screen, kind: Kind, rule: Rule, content: Mapping[str, Any], org: str) -> None:
+    screen.out(
+        (rule.id, "strong"), f"  {rule.data.get('name') or ''}  ({kind.name}, {org}, version {rule.version})"
+    )
+    screen.out()
+    width = max((len(name) for name in content), default=0)
+    for name, value in content.items():
+        if name in ("id", "name", "version", "selfUri"):
+            continue
+        if isinstance(value, list) and value:
+            for index, item in enumerate(value):
+                screen.out(f"  {name if index == 0 else '':<{width}}   {_item_text(item)}")
+        else:
+            screen.out(f"  {name:<{width}}   {_item_text(value)}")
+
+
+def _item_text(value: Any) -> str:
+    if isinstance(value, Mapping) and "id" in value:
+        rest = "  ".join(
+            f"{key}={value_text(_with_keep_spelled(item))}" for key, item in value.items() if key != "id"
+        )
+        return f"{value['id']}  {rest}"
+    return value_text(_with_keep_spelled(value))
+
+
+def command(  # noqa: D103 - the help text is passed to Typer
+    rule_id: Annotated[str, typer.Argument(metavar="ID", help="The rule.")],
+    kind: o.KindOption = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Print secrets as they are.")] = False,
+    output: Annotated[
+        o.ShowOutput, typer.Option("--output", "-o", help="How to print it.")
+    ] = o.ShowOutput.TEXT,
+    region: o.Region = None,
+    api_url: o.ApiUrl = None,
+    login_url: o.LoginUrl = None,
+    ca_file: o.CaFile = None,
+    proxy: o.Proxy = None,
+    deadline: o.Deadline = o.DEFAULT_DEADLINE,
+    verbose: o.Verbose = False,
+) -> int:
+    return run(
+        ShowCommand(
+            rule_id,
+            o.Connection(region, api_url, login_url, ca_file, proxy, deadline, verbose),
+            kind,
+            reveal,
+            output,
+        ),
+        Screen(),
+    )

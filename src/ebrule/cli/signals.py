@@ -1,0 +1,35 @@
+"""SIGINT and SIGTERM: while nothing is under way they end the process at once, later they ask the run to end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _end_at_once(signum: int, _frame: Any) -> None:
+    # Nothing has been done that would have to be undone, and an exception could be swallowed half-way through an import.
+    os._exit(128 + signum)
+
+
+@contextlib.contextmanager
+def stop_on_signals(handler: Callable[[int], None] | None = None) -> Iterator[None]:
+    """While entered, call ``handler`` with the number of a signal that came; by default end with 128 and the number.
+
+    The handler runs between two instructions of the main thread: it must take no lock.
+    """
+
+    def handle(signum: int, _frame: Any) -> None:
+        if handler is not None:
+            handler(signum)
+
+    before = {signum: signal.signal(signum, handle if handler else _end_at_once) for signum in SIGNALS}
+    try:
+        yield
+    finally:
+        for signum, previous in before.items():
+            signal.signal(signum, previous)

@@ -1,0 +1,158 @@
+"""``ebrule update``: change one rule, safely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ebrule.cli import options as o
+from ebrule.cli.connection import opened
+from ebrule.cli.render import Screen
+
+if TYPE_CHECKING:
+    from ebrule.operation import UpdateResult
+
+HELP = """Change one rule, safely.
+
+\b
+Examples:
+  ebrule update --rule-id demo-rule --file rule.yaml
+  ebrule update --file rule.yaml --dry-run                    what would change?
+  ebrule update --file rule.yaml --expect-version 7           only if it is still version 7
+  ebrule update --rule-id demo-rule -f - --region sandbox < rule.yaml
+  ebrule update --file rule.yaml --output json --reason "CHG-1042"
+
+Nothing is overwritten that was not read: when somebody else changes the rule meanwhile, their change is merged with
+yours, or the update ends with exit code 5 and theirs is kept.
+"""
+
+
+@dataclass(frozen=True)
+class UpdateCommand:
+    """What ``ebrule update`` was asked to do."""
+
+    file: str
+    connection: o.Connection
+    rule_id: str | None = None
+    kind: str | None = None
+    dry_run: bool = False
+    exit_code: bool = False
+    expect_version: int | None = None
+    on_conflict: o.OnConflict | None = None
+    max_attempts: int = 10
+    check_targets: bool = True
+    webhook_url: str | None = None
+    announce: bool = True
+    audit_log: Path | None = None
+    reason: str | None = None
+    output: o.Output = o.Output.TEXT
+
+
+def run(command: UpdateCommand, screen: Screen) -> int:
+    """Run the update and print what became of it; return the exit code."""
+    from ebrule.errors import EbruleError  # noqa: PLC0415 - --help needs none of this
+    from ebrule.pipeline import UpdateOptions, update_rule  # noqa: PLC0415
+
+    options = UpdateOptions(
+        rule_id=command.rule_id,
+        kind=command.kind,
+        dry_run=command.dry_run,
+        expect_version=command.expect_version,
+        on_conflict=command.on_conflict.value if command.on_conflict else None,
+        max_attempts=command.max_attempts,
+        check_targets=command.check_targets,
+        announce=command.announce,
+        reason=command.reason,
+    )
+    with opened(
+        command.connection, screen, webhook_url=command.webhook_url, audit_log=command.audit_log
+    ) as org:
+        try:
+            result = update_rule(org.settings, command.file, options, pace=org.pace)
+        except EbruleError as error:
+            if error.result is None:
+                raise
+            result = error.result
+        return show(command, result, screen, org.org_name)
+
+
+def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str) -> int:
+    """Print a result as the command asks for it; return the exit code."""
+    from ebrule.cli.results import show_error, show_problem, show_result  # noqa: PLC0415
+    from ebrule.errors import ExitCode  # noqa: PLC0415
+
+    if command.output is o.Output.JSON:
+        screen.json(result.as_json())
+    elif result.error is not None:
+        show_error(screen, result.error, file=command.file)
+    else:
+        for warning in result.warnings:
+            show_problem(screen.err, warning, result.source)
+        show_result(screen, result, command.file, org)
+    if command.dry_run and command.exit_code and result.result == "planned":
+        return int(ExitCode.DIFFERENCES)
+    return result.exit_status
+
+
+def command(  # noqa: D103 - the help text is passed to Typer
+    file: o.FileOption,
+    rule_id: o.RuleIdOption = None,
+    kind: o.KindOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change; write nothing.")
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="With --dry-run: 10 if there are differences.")
+    ] = False,
+    expect_version: o.ExpectVersion = None,
+    on_conflict: Annotated[
+        o.OnConflict | None,
+        typer.Option(
+            "--on-conflict", help="When somebody else changes the same fields meanwhile.  [default: merge]"
+        ),
+    ] = None,
+    max_attempts: Annotated[
+        int, typer.Option("--max-attempts", metavar="N", min=1, help="How many PUTs at most.")
+    ] = 10,
+    no_check_targets: o.NoCheckTargets = False,
+    webhook_url: Annotated[
+        str | None,
+        typer.Option("--webhook-url", metavar="URL", help="Who is told of the change.  [EBRULE_WEBHOOK_URL]"),
+    ] = None,
+    no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Tell nobody.")] = False,
+    audit_log: o.AuditLog = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")
+    ] = None,
+    output: o.OutputOption = o.Output.TEXT,
+    region: o.Region = None,
+    api_url: o.ApiUrl = None,
+    login_url: o.LoginUrl = None,
+    ca_file: o.CaFile = None,
+    proxy: o.Proxy = None,
+    deadline: o.Deadline = o.DEFAULT_DEADLINE,
+    verbose: o.Verbose = False,
+) -> int:
+    return run(
+        UpdateCommand(
+            file=file,
+            connection=o.Connection(region, api_url, login_url, ca_file, proxy, deadline, verbose),
+            rule_id=rule_id,
+            kind=kind,
+            dry_run=dry_run,
+            exit_code=exit_code,
+            expect_version=expect_version,
+            on_conflict=on_conflict,
+            max_attempts=max_attempts,
+            check_targets=not no_check_targets,
+            webhook_url=webhook_url,
+            announce=not no_webhook,
+            audit_log=audit_log,
+            reason=reason,
+            output=output,
+        ),
+        Screen(),
+    )

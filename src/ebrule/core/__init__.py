@@ -1,0 +1,1 @@
+"""The layers that an update is made of, each of which can be used by itself."""

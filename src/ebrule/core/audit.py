@@ -1,0 +1,319 @@
+"""The ledger: a record of every change, durable before the change is sent, and proof of what was recorded.
+
+One file of JSON Lines for all runs of a user, written by many processes at once and only ever appended to.
+The lines and the chain that they form are `ebrule.core.chain`'s; here are the file, its lock, and what the
+records mean.
+
+    intent       about to send this body           durable before each PUT
+    outcome      how the operation ended           ``result`` "unknown" leaves the operation open
+    delivery     how one try of the webhook went
+    resolution   what was found out about an open operation: ``state`` "applied", "not_applied" or "unknown"
+    repair       a killed writer's half line was closed off
+
+Values are written as they are passed in: whoever appends has taken the secrets out (`ebrule.redaction`).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from ebrule.core import chain
+from ebrule.core.chain import GENESIS, Entry, Record, Verification
+from ebrule.core.live_runs import LiveRuns
+from ebrule.core.shared_file import SharedFile
+from ebrule.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+__all__ = [
+    "GENESIS",
+    "AuditLog",
+    "Entry",
+    "KnownState",
+    "Record",
+    "Verification",
+    "new_operation_id",
+    "utc_now",
+]
+
+_APPLIED_RESULTS = ("updated", "rolled_back")
+
+
+def utc_now() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def new_operation_id() -> str:
+    """A UUIDv7: unique, and sorted as text also by the time it was made (RFC 9562, 5.7)."""
+    if make := getattr(uuid, "uuid7", None):  # Python 3.14
+        return str(make())
+    return str(_uuid7(time.time_ns(), secrets.randbits(62)))
+
+
+def _uuid7(nanoseconds: int, random: int) -> uuid.UUID:
+    """Twelve bits after the milliseconds are their fraction (RFC 9562, 6.2, method 3), the last 62 random."""
+    milliseconds, rest = divmod(nanoseconds, 1_000_000)
+    fraction = (rest << 12) // 1_000_000
+    return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random)
+
+
+@dataclass(frozen=True)
+class KnownState:
+    """A rule as the ledger saw it: ``data`` is the body of ``version``, with secrets redacted."""
+
+    version: int
+    data: dict[str, Any]
+    operation_id: str
+    timestamp: str
+
+
+class AuditLog:
+    """The ledger at ``path``; nothing is opened or made before the first use.
+
+    One object serves one thread at a time; any number of objects and processes share a file.
+
+    Args:
+        path: The file; it and its folders are made where missing, for their owner only.
+        now: Tells the time of a record, in UTC.
+        lock_seconds: How long to wait for other writers.
+        check_stop: Called before each wait for the lock; what it raises ends the wait.
+        sleep: Waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        lock_seconds: float = 10.0,
+        check_stop: Callable[[], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.path = path.absolute()
+        self._now = now
+        self._file = SharedFile(self.path, lock_seconds=lock_seconds, check_stop=check_stop, sleep=sleep)
+        self._live = LiveRuns(self.path.with_name(f"{self.path.name}.running"))
+
+    def prepare(self) -> None:
+        """Prove that the ledger can be appended to, before anything is sent; makes what is missing.
+
+        Raises:
+            LedgerError: it cannot.
+        """
+        with self._file.writing() as descriptor:
+            self._check_ledger(descriptor)
+
+    def append(
+        self, record_type: str, operation_id: str, *, rule_id: str | None, kind: str | None, **fields: Any
+    ) -> str:
+        """Append one record; it is on the disk when this returns.
+
+        Where it raises, the record is taken back, so that the ledger tells of no intent on which nothing
+        followed. Should that fail too, or the machine stop before it is on the disk, then an intent may
+        remain: that is the harmless side, since resolving it finds out that nothing was sent. There is no
+        way to a PUT without an intent.
+
+        Returns:
+            The ledger's new head.
+
+        Raises:
+            LedgerError: the record is not in the ledger, or not surely so: send nothing.
+        """
+        common = {"operation_id": operation_id, "rule_id": rule_id, "kind": kind}
+        with self._file.writing() as descriptor:
+            self._check_ledger(descriptor)
+            prev, torn = chain.tail(descriptor)
+            data = b""
+            if torn:
+                repair = {"operation_id": operation_id, "rule_id": None, "kind": None}
+                repair |= chain.repair_fields(prev, torn)
+                line = self._line("repair", repair, prev=torn[-1].head)
+                data = (b"" if torn[-1].terminated else b"\n") + line + b"\n"
+                prev = chain.digest(line)
+            line = self._line(record_type, common | fields, prev)
+            self._file.write(descriptor, data + line + b"\n")
+            return chain.digest(line)
+
+    def _line(self, record_type: str, fields: Record, prev: str) -> bytes:
+        timestamp = self._now().astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        envelope = {"schema": chain.SCHEMA, "type": record_type, "timestamp": timestamp}
+        if taken := fields.keys() & {*envelope, "prev"}:
+            raise TypeError(f"a record has its own {sorted(taken)}")
+        try:
+            line = chain.encode({**envelope, **fields, "prev": prev})
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise LedgerError(f"the {record_type} cannot be recorded: {exc}") from exc
+        if len(line) > chain.MAX_LINE:
+            raise LedgerError(f"the {record_type} is too long to be recorded: {len(line)} bytes")
+        return line
+
+    def _check_ledger(self, descriptor: int) -> None:
+        if not chain.is_start(os.pread(descriptor, 64, 0)):
+            hint = "Choose another file with --audit-log."
+            raise LedgerError(f"{self.path} exists and is no ledger; it was left as it is", hint=hint)
+
+    def head(self) -> str:
+        """The hash of the last finished line; `GENESIS` where there is none."""
+        return next((entry.head for entry in self.entries_backwards() if entry.terminated), GENESIS)
+
+    def entries(self, *, start: int = 0) -> Iterator[Entry]:
+        """The lines in their order, from the byte offset ``start`` of one; none where there is no file.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        with self._file.reading() as descriptor:
+            if descriptor is not None:
+                yield from chain.forwards(descriptor, start)
+
+    def entries_backwards(self) -> Iterator[Entry]:
+        """The lines from the last to the first, at a cost of those that are taken; they have no line numbers.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        with self._file.reading() as descriptor:
+            if descriptor is not None:
+                yield from chain.backwards(descriptor)
+
+    def verify(self, expect_head: str | None = None) -> Verification:
+        """Walk the chain; say the first line that is wrong, and what is.
+
+        A changed, removed or inserted line is always found, but for the very last one and for lines cut off
+        after it: nothing in the file speaks of them. Only a head that was kept elsewhere does, as
+        ``expect_head``; it may be that of an earlier line, and what was added since is fine.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        return chain.verify(self.entries(), expect_head)
+
+    def open_intents(self) -> list[Record]:
+        """The last intent of each operation of which no record says how it ended, the oldest operation first.
+
+        Those of live runs are among them: see `is_running`.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        opened: dict[str, Record] = {}
+        for entry in self.entries():
+            record = entry.record
+            if record is None:
+                continue
+            if record["type"] == "intent":
+                opened[record["operation_id"]] = record
+            elif _is_settled(record):
+                opened.pop(record["operation_id"], None)
+        return list(opened.values())
+
+    def last_applied(self, rule_id: str, kind: str, *, region: str | None = None) -> KnownState | None:
+        """The newest state of a rule that the ledger knows was applied: what that run's last intent sent.
+
+        Args:
+            rule_id: The rule.
+            kind: Its kind.
+            region: Count only what was sent to this region; the same id may exist in two orgs.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        applied: dict[str, int] = {}  # version by operation, until its last intent is met
+        newest: KnownState | None = None
+        for record in self._history(rule_id, kind):
+            operation_id = record["operation_id"]
+            if (version := _applied_version(record)) is not None:
+                applied.setdefault(operation_id, version)
+            elif record["type"] == "intent" and operation_id in applied:
+                state = _state(record, applied.pop(operation_id), "after")
+                if state and _in_region(record, region):
+                    newest = max(state, newest or state, key=lambda known: known.version)
+            # A newer version than this one was sent after this one's intent: it would have been met by now.
+            if newest and all(version <= newest.version for version in applied.values()):
+                return newest
+        return newest
+
+    def state_at(
+        self, rule_id: str, kind: str, version: int, *, region: str | None = None
+    ) -> KnownState | None:
+        """A rule at ``version``, as a run found it or left it; where several did, as the last one tells.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        applied: set[str] = set()
+        for record in self._history(rule_id, kind):
+            if _applied_version(record) == version:
+                applied.add(record["operation_id"])
+            if record["type"] != "intent" or not _in_region(record, region):
+                continue
+            side = "before" if record.get("base_version") == version else None
+            if record["operation_id"] in applied:
+                side = "after"
+                applied.discard(record["operation_id"])
+            if side and (state := _state(record, version, side)):
+                return state
+        return None
+
+    def _history(self, rule_id: str, kind: str) -> Iterator[Record]:
+        """The records of one rule, the newest first."""
+        needle = chain.encode({"rule_id": rule_id, "kind": kind})[1:-1]  # spares parsing the lines without it
+        for entry in self.entries_backwards():
+            record = entry.record if needle in entry.raw else None
+            if record and record.get("rule_id") == rule_id and record.get("kind") == kind:
+                yield record
+
+    def running(self, operation_id: str) -> AbstractContextManager[None]:
+        """While entered, other processes see this operation as live, so they do not settle it.
+
+        A lock says so, which the system gives up for a killed process.
+
+        Raises:
+            LedgerError: on entering, the file that says so cannot be made.
+        """
+        return self._live.hold(operation_id)
+
+    def is_running(self, operation_id: str) -> bool:
+        """Whether a live process, this one included, is `running` the operation.
+
+        Raises:
+            LedgerError: that could not be found out.
+        """
+        return self._live.is_held(operation_id)
+
+
+def _is_settled(record: Record) -> bool:
+    """Whether this record says what became of its operation's intents."""
+    if record["type"] == "outcome":
+        return bool(record.get("result") != "unknown")
+    return record["type"] == "resolution" and record.get("state") in {"applied", "not_applied"}
+
+
+def _applied_version(record: Record) -> int | None:
+    """The version that the record says its operation made, if it does."""
+    applied = (record["type"] == "outcome" and record.get("result") in _APPLIED_RESULTS) or (
+        record["type"] == "resolution" and record.get("state") == "applied"
+    )
+    version = record.get("version")
+    return version if applied and isinstance(version, int) else None
+
+
+def _in_region(record: Record, region: str | None) -> bool:
+    return region is None or record.get("region") == region
+
+
+def _state(intent: Record, version: int, side: str) -> KnownState | None:
+    data = intent.get(side)
+    if not isinstance(data, dict):
+        return None
+    return KnownState(version, data, intent["operation_id"], intent["timestamp"])

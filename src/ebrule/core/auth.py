@@ -1,0 +1,126 @@
+"""Auth client factory: credentials → token → client."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from pydantic import SecretStr
+
+from ebrule.core.client import JSON_HEADERS, Client, HttpxTransport, Transport, send
+from ebrule.core.failures import failure, unreadable, what_it_said
+from ebrule.core.reads import Patience, Reader
+from ebrule.core.reply import Reply, Request
+from ebrule.core.retry import Meaning, meaning_of
+from ebrule.errors import AccessError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ebrule.core.pace import Pace
+    from ebrule.settings import Network, Org
+
+
+class TokenSource:
+    """The access token of one run: fetched when first needed, and once more when the API says that it is bad."""
+
+    def __init__(self, org: Org, transport: Transport, pace: Pace, patience: Patience) -> None:
+        self._org = org
+        self._transport = transport
+        self._pace = pace
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._token = org.access_token
+        self._renewed = False
+
+    def header(self) -> str:
+        """Return the ``Authorization`` header's value; raises :class:`AccessError` where no token is given."""
+        with self._lock:
+            if self._token is None:
+                self._token = self._fetch()
+            return f"Bearer {self._token.get_secret_value()}"
+
+    def renew(self, refused_header: str) -> bool:
+        """Fetch a new token in place of a refused one, once in a run; return whether to try with another one.
+
+        Several requests may be refused for the same token at once: only the first of them renews it.
+        """
+        with self._lock:
+            if self._token is not None and f"Bearer {self._token.get_secret_value()}" != refused_header:
+                return True
+            if self._renewed or self._org.access_token is not None:
+                return False
+            self._renewed = True
+            self._token = self._fetch()
+            return True
+
+    def _fetch(self) -> SecretStr:
+        doing = f"asking {self._org.login_url} for an access token"
+        reply = self._patience.answer(self._ask, doing)
+        token = reply.object.get("access_token")
+        meaning = meaning_of(reply)
+        if meaning in (Meaning.REFUSED, Meaning.UNAUTHORIZED):
+            raise AccessError(
+                f"the org does not accept these credentials{what_it_said(reply)}",
+                hint="Check GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET, and the region.",
+                code="bad-credentials",
+                http_status=reply.status,
+                correlation_id=reply.correlation_id,
+            )
+        if meaning is not Meaning.OK:
+            raise failure(reply, doing)
+        if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+            raise unreadable(reply, doing)
+        return SecretStr(token)
+
+    def _ask(self) -> Reply:
+        secret = self._org.client_secret
+        pair = f"{self._org.client_id}:{secret.get_secret_value() if secret else ''}"
+        headers = {
+            **JSON_HEADERS,
+            "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        body = urlencode({"grant_type": "client_credentials"}).encode()
+        request = Request("POST", f"{self._org.login_url}/oauth/token", headers, body)
+        return send(self._transport, request, self._pace)
+
+
+class Session:
+    """An org that is being talked to: its client, and a reader on top of it. A context manager."""
+
+    def __init__(self, client: Client, patience: Patience, transport: Transport) -> None:
+        self.client = client
+        self.patience = patience
+        self.reader = Reader(client, patience)
+        self._transport = transport
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._transport.close()
+
+
+def connect(
+    org: Org, network: Network, pace: Pace, *, read_only: bool = False, transport: Transport | None = None
+) -> Session:
+    """Return a session with ``org``; nothing is sent until something is asked of it.
+
+    Args:
+        org: where, and with which credentials.
+        network: certificates and proxy.
+        pace: the run's time.
+        read_only: hold back everything but GET and the request for a token.
+        transport: what carries the requests; by default httpx.
+    """
+    if transport is None:
+        secure = any(url.startswith("https") for url in (org.api_url, org.login_url))
+        transport = HttpxTransport(network, secure=secure)
+    patience = Patience(pace)
+    tokens = TokenSource(org, transport, pace, patience)
+    return Session(Client(transport, org.api_url, pace, tokens, read_only=read_only), patience, transport)

@@ -1,0 +1,246 @@
+"""Where requests leave: the httpx transport, and the client that holds every request to the house rules.
+
+Whatever a transport raises is translated here into :mod:`ebrule.core.reply`'s errors; no library under ebrule
+ever sends a request twice.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+import zlib
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+import httpx
+
+from ebrule.core.notices import Requested
+from ebrule.core.pace import OutOfTimeError, Pace
+from ebrule.core.reply import BrokenError, NotSentError, Reply, Request, TransportError, UntrustedHostError
+
+if TYPE_CHECKING:
+    from ebrule.settings import Network
+
+MAX_REPLY_BYTES = 1 << 20
+CONNECT_SECONDS = 10.0
+CALL_SECONDS = 20.0
+"""How long one request may take from first to last byte."""
+
+
+class Transport(Protocol):
+    """Sends one request, once, and returns its reply or raises a :class:`TransportError`."""
+
+    def send(self, request: Request) -> Reply:
+        """Send ``request``; blocks until the whole reply is there."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
+_LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
+
+
+class HttpxTransport:
+    """The default transport: a connection pool of httpx, without redirects, retries or cookies."""
+
+    def __init__(self, network: Network, *, secure: bool = True) -> None:
+        """Make the pool; ``secure`` False spares the loading of certificates where only loopback is talked to."""
+        self._client = httpx.Client(
+            verify=_ssl_context(network.ca_file) if secure else False,
+            proxy=network.proxy,
+            mounts=dict.fromkeys(_LOOPBACK),  # never through a proxy
+            follow_redirects=False,
+            timeout=httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
+        )
+
+    def send(self, request: Request) -> Reply:
+        """Send ``request`` and read the reply, up to 1 MiB of it."""
+        started = time.perf_counter()
+        try:
+            with self._client.stream(
+                request.method, request.url, headers=dict(request.headers), content=request.body
+            ) as response:
+                self._client.cookies.clear()
+                body = _read_body(response)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+            if _is_about_trust(error):
+                raise UntrustedHostError(_words(error)) from error
+            raise NotSentError(_words(error)) from error
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
+            raise NotSentError(_words(error)) from error
+        except httpx.HTTPError as error:
+            raise BrokenError(_words(error)) from error
+        elapsed = (time.perf_counter() - started) * 1000
+        return Reply(response.status_code, _lower(response.headers), body, elapsed)
+
+    def close(self) -> None:
+        """Close the pool."""
+        self._client.close()
+
+
+def _ssl_context(ca_file: str | None) -> ssl.SSLContext | bool:
+    """Return a context that trusts ``ca_file``; by default httpx's own, which honours SSL_CERT_FILE."""
+    return ssl.create_default_context(cafile=ca_file) if ca_file else True
+
+
+def _lower(headers: httpx.Headers) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _read_body(response: httpx.Response) -> bytes:
+    """Read the raw bytes and decode them here, since a decoder without a cap would inflate a bomb first."""
+    raw = bytearray()
+    for chunk in response.iter_raw():
+        raw += chunk
+        if len(raw) > MAX_REPLY_BYTES:
+            raise BrokenError(f"the reply is larger than {MAX_REPLY_BYTES:,} bytes")
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        return bytes(raw)
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise BrokenError(f"the reply came in an encoding that was not asked for: {encoding}")
+    decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        body = decoder.decompress(bytes(raw), MAX_REPLY_BYTES + 1)
+    except zlib.error as error:
+        raise BrokenError("the reply is compressed and broken") from error
+    if len(body) > MAX_REPLY_BYTES or not decoder.eof:
+        raise BrokenError(f"the reply is larger than {MAX_REPLY_BYTES:,} bytes, or cut short")
+    return body
+
+
+def _is_about_trust(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+_WORDS: dict[type[httpx.HTTPError], str] = {
+    httpx.ConnectTimeout: "the connection could not be made in time",
+    httpx.PoolTimeout: "no connection was free in time",
+    httpx.ReadTimeout: "no answer came in time",
+    httpx.WriteTimeout: "the request could not be sent in time",
+}
+
+
+def _words(error: httpx.HTTPError) -> str:
+    return _WORDS.get(type(error)) or str(error) or type(error).__name__
+
+
+class WriteRefusedError(Exception):
+    """A request that could change something was about to leave a run that must not. A bug in ebrule."""
+
+
+class Tokens(Protocol):
+    """Where the client gets its token from."""
+
+    def header(self) -> str:
+        """Return the ``Authorization`` header's value."""
+
+    def renew(self, refused_header: str) -> bool:
+        """Replace a token that was refused; return whether to try once more."""
+
+
+class Client:
+    """Requests to one org's API.
+
+    Each request goes to the configured origin only, carries the present token, ends within its limit, and is told
+    to the observer. With ``read_only``, nothing but GET leaves.
+
+    Args:
+        transport: what carries the requests.
+        api_url: the origin, such as ``https://api.mypurecloud.com``.
+        pace: the run's time.
+        tokens: gives the token.
+        read_only: whether to hold back everything but GET.
+    """
+
+    def __init__(
+        self, transport: Transport, api_url: str, pace: Pace, tokens: Tokens, *, read_only: bool = False
+    ) -> None:
+        self._transport = transport
+        self._origin = api_url.rstrip("/")
+        self._pace = pace
+        self._tokens = tokens
+        self._read_only = read_only
+
+    def get(self, path: str) -> Reply:
+        """GET ``path``, once more with a new token after a 401.
+
+        Raises a :class:`TransportError` where no reply came.
+        """
+        header = self._tokens.header()
+        reply = self._send("GET", path, header)
+        if reply.status == HTTPStatus.UNAUTHORIZED and self._tokens.renew(header):
+            reply = self._send("GET", path, self._tokens.header())
+        return reply
+
+    def put(self, path: str, body: bytes) -> Reply:
+        """PUT ``body``, which is JSON, to ``path``, exactly once.
+
+        Raises a :class:`TransportError` where no reply came.
+        """
+        return self._send("PUT", path, self._tokens.header(), body)
+
+    def renew_token(self) -> bool:
+        """Replace a token that a PUT was refused with; return whether to try once more."""
+        return self._tokens.renew(self._tokens.header())
+
+    def _send(self, method: str, path: str, authorization: str, body: bytes | None = None) -> Reply:
+        if self._read_only and method != "GET":
+            raise WriteRefusedError(f"{method} {path}")
+        url = self._origin + path
+        if not path.startswith("/") or origin_of(url) != origin_of(self._origin):
+            raise WriteRefusedError(f"{path} leads away from {self._origin}")
+        headers = {"Authorization": authorization, **JSON_HEADERS}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return send(self._transport, Request(method, url, headers, body), self._pace)
+
+
+JSON_HEADERS: Mapping[str, str] = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "ebrule",
+}
+
+
+def send(transport: Transport, request: Request, pace: Pace, limit: float = CALL_SECONDS) -> Reply:
+    """Send one request within ``limit`` seconds, and tell the observer how it ended.
+
+    Raises a :class:`TransportError` where no reply came; giving up on a request counts as a broken one.
+    """
+    if pace.left() <= 0:
+        raise NotSentError("the deadline is over")
+    started = pace.clock.monotonic()
+    error: TransportError
+    try:
+        reply = pace.call(lambda: transport.send(request), limit)
+    except OutOfTimeError:
+        error = BrokenError(f"no whole answer came in {pace.clock.monotonic() - started:.0f} s")
+    except TransportError as caught:
+        error = caught
+    else:
+        said = (reply.status, reply.milliseconds, reply.correlation_id)
+        pace.observe(Requested(request.method, request.url, *said))
+        return reply
+    elapsed = (pace.clock.monotonic() - started) * 1000
+    pace.observe(Requested(request.method, request.url, None, elapsed, None, str(error)))
+    raise error
+
+
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port
+
+
+def as_json(data: Any) -> bytes:
+    """Return ``data`` as it goes over the wire: compact JSON, escaped to ASCII so that a lone surrogate survives too."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).encode("ascii")

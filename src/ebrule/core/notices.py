@@ -1,0 +1,58 @@
+"""What a run tells while it goes on, for whoever wants to show it. The library itself prints nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ebrule.rules.changes import Change
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The run waits ``seconds`` before try ``attempt`` of ``attempts``; ``left`` seconds of the deadline remain."""
+
+    reason: str
+    seconds: float
+    attempt: int
+    attempts: int
+    left: float
+
+
+@dataclass(frozen=True)
+class AskingBack:
+    """A PUT got no answer that settles it, and the run asks the org what became of it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Somebody else changed the rule meanwhile, and their change was kept."""
+
+    from_version: int
+    to_version: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something that the user should know and that stops nothing."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Requested:
+    """One request and how it ended: ``status`` is None, and ``error`` says why, where no reply came."""
+
+    method: str
+    url: str
+    status: int | None
+    milliseconds: float
+    correlation_id: str | None
+    error: str | None = None
+
+
+Notice = Waiting | AskingBack | Merged | Warned | Requested

@@ -1,0 +1,117 @@
+"""Reading from the org, patiently: what may be tried again is, within one budget for the whole run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ebrule.core.failures import failure, unreadable, wait
+from ebrule.core.reply import Reply, TransportError
+from ebrule.core.retry import (
+    CONFLICT_BACKOFF,
+    NOT_SENT_BACKOFF,
+    RATE_LIMIT_BACKOFF,
+    Meaning,
+    meaning_of,
+    slow_down,
+    wait_seconds,
+)
+
+if TYPE_CHECKING:
+    from ebrule.core.client import Client
+    from ebrule.core.pace import Pace
+
+MAX_RETRIES = 30
+"""How many requests a run may send again, in all: an API that is down is not hammered, however much there is to
+read."""
+
+TRIES = 3
+RATE_LIMITED_TRIES = 10
+
+_REASONS = {
+    Meaning.RATE_LIMITED: ("rate limited by the org", RATE_LIMIT_BACKOFF, RATE_LIMITED_TRIES),
+    Meaning.UNCLEAR: ("the org does not answer as it should", CONFLICT_BACKOFF, TRIES),
+    Meaning.NOT_SENT: ("no connection to the org", NOT_SENT_BACKOFF, TRIES),
+}
+
+
+class Patience:
+    """Sends a request that changes nothing until it is answered, within the run's budget of retries."""
+
+    def __init__(self, pace: Pace, retries: int = MAX_RETRIES) -> None:
+        self._pace = pace
+        self._retries = retries
+        self._lock = threading.Lock()
+        self._not_before = 0.0
+
+    def answer(self, send: Callable[[], Reply], doing: str) -> Reply:
+        """Return the first reply that settles the matter: any but 408, 429 and 5xx.
+
+        Raises :class:`UnavailableError` or :class:`AccessError` where none comes.
+        """
+        tries = 0
+        while True:
+            tries += 1
+            self._hold(tries)
+            try:
+                outcome: Reply | TransportError = send()
+            except TransportError as error:
+                outcome = error
+            meaning = meaning_of(outcome)
+            if isinstance(outcome, Reply):
+                self._note(outcome)
+                if meaning not in _REASONS:
+                    return outcome
+            if meaning not in _REASONS or tries >= _REASONS[meaning][2] or not self._take():
+                raise failure(outcome, doing) from (outcome if isinstance(outcome, TransportError) else None)
+            self._wait(outcome, meaning, tries)
+
+    def _wait(self, outcome: Reply | TransportError, meaning: Meaning, tries: int) -> None:
+        reason, backoff, attempts = _REASONS[meaning]
+        headers = outcome.headers if isinstance(outcome, Reply) else {}
+        seconds = wait_seconds(headers, tries, backoff, now=self._pace.clock.now(), random=self._pace.random)
+        wait(self._pace, seconds, reason, tries + 1, attempts)
+
+    def _take(self) -> bool:
+        with self._lock:
+            self._retries -= 1
+            return self._retries >= 0
+
+    def _note(self, reply: Reply) -> None:
+        seconds = slow_down(reply.headers)
+        with self._lock:
+            self._not_before = self._pace.clock.monotonic() + seconds if seconds else 0.0
+
+    def _hold(self, attempt: int) -> None:
+        """Wait until the rate limit's window has room, if the last reply said that it is nearly full."""
+        seconds = self._not_before - self._pace.clock.monotonic()
+        if seconds > 0:
+            wait(self._pace, seconds, "close to the org's rate limit", attempt, RATE_LIMITED_TRIES)
+
+    def hold(self) -> None:
+        """Wait before a write in the same way."""
+        self._hold(1)
+
+
+class Reader:
+    """GETs of one run."""
+
+    def __init__(self, client: Client, patience: Patience) -> None:
+        self._client = client
+        self._patience = patience
+
+    def read(self, path: str, doing: str) -> Reply | None:
+        """Return the reply of a GET, whose body is a JSON object; None where there is no such resource.
+
+        Raises :class:`AccessError`, :class:`UnavailableError` or :class:`InvalidRuleError`, as the reply was.
+        """
+        reply = self._patience.answer(lambda: self._client.get(path), doing)
+        meaning = meaning_of(reply)
+        if meaning is Meaning.NOT_FOUND:
+            return None
+        if meaning is not Meaning.OK:
+            raise failure(reply, doing)
+        if not isinstance(reply.json, dict):
+            raise unreadable(reply, doing)
+        return reply

@@ -1,0 +1,81 @@
+"""A reply of a server, and the ways in which none came; the same for every transport."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request: ``url`` is whole, ``body`` is bytes as they go over the wire."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One reply: ``headers`` have lower-case names, ``body`` is decoded, ``milliseconds`` is from send to last byte."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    milliseconds: float = 0.0
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON, or None where it is no JSON (a reply of ``null`` is no use to anyone either)."""
+        try:
+            return json.loads(self.body, parse_constant=_no_constant, parse_float=_finite)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def object(self) -> dict[str, Any]:
+        """The body as a JSON object; empty where it is none."""
+        return self.json if isinstance(self.json, dict) else {}
+
+    @property
+    def correlation_id(self) -> str | None:
+        """What Genesys Cloud's support asks for."""
+        context = self.object.get("contextId")
+        return self.headers.get("inin-correlation-id") or (context if isinstance(context, str) else None)
+
+    def error_text(self) -> str:
+        """Return what the server says went wrong, or an empty text. The token endpoint has fields of its own."""
+        fields = (self.object.get(name) for name in ("message", "error_description", "description", "error"))
+        return next((text for text in fields if isinstance(text, str) and text), "")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is larger than any number that can be sent back")
+    return number
+
+
+class TransportError(Exception):
+    """No usable reply came. The text says why, in words for a person."""
+
+
+class NotSentError(TransportError):
+    """The request never reached the server: no name, no connection, no proxy."""
+
+
+class UntrustedHostError(TransportError):
+    """The host could not prove who it is, so nothing was sent."""
+
+
+class BrokenError(TransportError):
+    """The request was sent, wholly or in part, and the reply never came, broke off, or cannot be read."""

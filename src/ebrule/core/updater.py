@@ -1,0 +1,348 @@
+"""Optimistic-lock updater: the versioned PUT and everything that can come of it.
+
+The state of an update is the base version, the body that is wanted, and whether an earlier PUT may have been
+applied without our knowing: then the update is *tainted*. A tainted update never merges onto a newer version
+before it has asked the org what became of that PUT (:meth:`Updater._resolve`), and it never ends in an error
+that says "not applied" unless the org's own answer rules it out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ebrule.core.client import as_json
+from ebrule.core.failures import failure, wait
+from ebrule.core.fetcher import fetch_rule, rule_in
+from ebrule.core.notices import AskingBack
+from ebrule.core.pace import OutOfTimeError
+from ebrule.core.reply import Reply, TransportError
+from ebrule.core.retry import (
+    CONFLICT_BACKOFF,
+    NOT_SENT_BACKOFF,
+    RATE_LIMIT_BACKOFF,
+    Backoff,
+    Meaning,
+    meaning_of,
+    wait_seconds,
+)
+from ebrule.errors import (
+    ConflictError,
+    EbruleError,
+    Overlap,
+    UnavailableError,
+    UnknownOutcomeError,
+    VersionGoneError,
+)
+from ebrule.rules.changes import equal, holds, merge3
+from ebrule.rules.kind import Data, Kind, Rule
+
+if TYPE_CHECKING:
+    from ebrule.core.auth import Session
+    from ebrule.core.pace import Pace
+
+OnConflict = Literal["merge", "fail", "overwrite"]
+
+NOT_SENT_TRIES = 3
+LAST_WORD_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the caller allows.
+
+    ``pinned`` means that the base version is the only one that may be replaced. ``max_attempts`` counts PUTs.
+    """
+
+    on_conflict: OnConflict = "merge"
+    max_attempts: int = 10
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A PUT that is about to be sent: its number, what it replaces, and its body as it goes over the wire."""
+
+    attempt: int
+    base: Rule
+    wanted: Data
+    body: bytes
+    overwritten: tuple[Overlap, ...] = ()
+
+
+@dataclass(frozen=True)
+class Landed:
+    """How an update ended well.
+
+    ``rule`` is the org's state. ``changed`` is False where somebody else had made it so already. ``confirmed`` is
+    True where the org's own answer got lost and reading back settled it; there is no ``latency_ms`` then.
+    """
+
+    rule: Rule
+    changed: bool = True
+    confirmed: bool = False
+    latency_ms: float | None = None
+    correlation_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the updater asks of its caller, each time.
+
+    ``before_put`` must not return before the intent is durable. ``check`` raises for a merged rule that is not
+    right. ``merged`` is told the two states between which others changed the rule.
+    """
+
+    before_put: Callable[[Intent], None]
+    check: Callable[[Data], None] = lambda _: None
+    merged: Callable[[Rule, Rule], None] = lambda _was, _present: None
+
+
+class Updater:
+    """One update of one rule, from its first PUT until it is known how it ended.
+
+    Args:
+        session: the org.
+        kind: the rule's kind.
+        base: the rule as it was read.
+        wanted: the content that it should have.
+        pace: the run's time.
+        policy: what the caller allows.
+        hooks: what the caller does on the way.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        kind: Kind,
+        base: Rule,
+        wanted: Data,
+        *,
+        pace: Pace,
+        policy: Policy,
+        hooks: Hooks,
+    ) -> None:
+        self.attempts = 0
+        self.conflicts = 0
+        self.base = base
+        self.wanted = wanted
+        self._session = session
+        self._kind = kind
+        self._pace = pace
+        self._policy = policy
+        self._hooks = hooks
+        self._shield = contextlib.ExitStack()
+        self._tainted = False
+        self._claimed = False
+        self._refusal: EbruleError | None = None
+        self._overwritten: tuple[Overlap, ...] = ()
+        self._waits: dict[Meaning, int] = {}
+
+    def run(self) -> Landed:
+        """Bring the rule to what is wanted.
+
+        Raises :class:`UnknownOutcomeError` where a PUT may have been applied and the org does not tell;
+        :class:`ConflictError`, :class:`InvalidRuleError`, :class:`AccessError`, :class:`RuleNotFoundError`,
+        :class:`UnavailableError`, :class:`LedgerError` or :class:`InterruptedRunError` where it was not applied.
+        """
+        with self._shield:
+            try:
+                landed = None
+                while landed is None:
+                    landed = self._last_word() if self._told_to_stop() else self._attempt()
+            except UnknownOutcomeError:
+                raise
+            except EbruleError as error:
+                if self._tainted:
+                    raise self._unknown(error.message) from error
+                raise
+            return landed
+
+    # --- one attempt ----------------------------------------------------------------------------------------------
+
+    def _attempt(self) -> Landed | None:
+        if self.attempts >= self._policy.max_attempts:
+            raise UnavailableError(
+                f"{self.attempts} attempts were not enough to update {self.base.id}",
+                hint="The rule is changed by others all the time, or the org is in trouble: try again later.",
+                code="attempts-spent",
+            )
+        self._session.patience.hold()
+        self.attempts += 1
+        body = as_json({**self.wanted, "version": self.base.version})
+        self._hooks.before_put(Intent(self.attempts, self.base, self.wanted, body, self._overwritten))
+        self._pace.check()
+        was_tainted = self._taint()
+        outcome = self._put(body)
+        meaning = meaning_of(outcome)
+        if not was_tainted and meaning not in (Meaning.OK, Meaning.UNCLEAR):
+            self._untaint()
+        return self._after(meaning, outcome)
+
+    def _put(self, body: bytes) -> Reply | TransportError:
+        try:
+            return self._session.client.put(self._kind.path_of(self.base.id), body)
+        except TransportError as error:
+            return error
+
+    def _after(self, meaning: Meaning, outcome: Reply | TransportError) -> Landed | None:
+        """Act on how a PUT ended; None means that there is to be another one."""
+        if meaning is Meaning.OK and isinstance(outcome, Reply):
+            return self._accepted(outcome) or self._resolve(
+                "the answer does not say that the update was taken"
+            )
+        if meaning is Meaning.UNCLEAR:
+            if isinstance(outcome, Reply):
+                self._wait(meaning, outcome, CONFLICT_BACKOFF, f"the org answered {outcome.status}")
+                return self._resolve(f"the org answered {outcome.status}")
+            return self._resolve(str(outcome))
+        if meaning is Meaning.RATE_LIMITED:
+            self._wait(meaning, outcome, RATE_LIMIT_BACKOFF, "rate limited by the org")
+            return None
+        if meaning is Meaning.NOT_SENT and self._waits.get(meaning, 0) < NOT_SENT_TRIES - 1:
+            self._wait(meaning, outcome, NOT_SENT_BACKOFF, "no connection to the org")
+            return None
+        if meaning is Meaning.UNAUTHORIZED and self._session.client.renew_token():
+            return None
+        if meaning is Meaning.STALE and not self._tainted:
+            # Waiting comes before reading: what is read is then as fresh as can be when the next PUT goes out.
+            self._wait(meaning, outcome, CONFLICT_BACKOFF, f"{self.base.id} was changed by somebody else")
+            return self._rebase(self._read())
+        refusal = failure(outcome, f"updating {self._kind.title} {self.base.id}")
+        if not self._tainted:
+            raise refusal
+        # An earlier PUT may have been applied, whatever became of this one.
+        if meaning is not Meaning.STALE:
+            self._refusal = refusal
+        return self._resolve("an earlier try may have been applied")
+
+    def _accepted(self, reply: Reply) -> Landed | None:
+        rule = rule_in(reply, self.base.id)
+        if rule is None or rule.version <= self.base.version:
+            return None
+        self._claimed = True
+        if not equal(self._kind.shape, self._kind.content(rule.data), self.wanted):
+            return None
+        return Landed(rule, latency_ms=reply.milliseconds, correlation_id=reply.correlation_id)
+
+    def _wait(
+        self, meaning: Meaning, outcome: Reply | TransportError | None, backoff: Backoff, reason: str
+    ) -> None:
+        tries = self._waits[meaning] = self._waits.get(meaning, 0) + 1
+        headers = outcome.headers if isinstance(outcome, Reply) else {}
+        pace = self._pace
+        seconds = wait_seconds(headers, tries, backoff, now=pace.clock.now(), random=pace.random)
+        wait(pace, seconds, reason, self.attempts + 1, self._policy.max_attempts)
+
+    # --- somebody else was faster -----------------------------------------------------------------------------------
+
+    def _rebase(self, present: Rule) -> Landed | None:
+        """Bring what is wanted onto the present version, or raise where that cannot be done."""
+        self.conflicts += 1
+        kind, shape = self._kind, self._kind.shape
+        was, theirs = kind.content(self.base.data), kind.content(present.data)
+        merge = merge3(shape, was, self.wanted, theirs)
+        moved = f"{self.base.id} changed while we worked ({self.base.version} → {present.version})"
+        if equal(shape, merge.content, theirs):
+            return Landed(present, changed=False)
+        if present.version != self.base.version:
+            if self._policy.pinned:
+                raise VersionGoneError(f"{moved}; version {self.base.version} was expected", merge.overlaps)
+            if self._policy.on_conflict == "fail":
+                raise ConflictError(f"{moved}, and --on-conflict fail was given", merge.overlaps)
+            if merge.overlaps and self._policy.on_conflict == "merge":
+                raise ConflictError(f"{moved}, in a field that this update changes too", merge.overlaps)
+            self._hooks.check(merge.content)
+            self._hooks.merged(self.base, present)
+        self._overwritten += merge.overlaps
+        self.base, self.wanted = present, merge.content
+        return None
+
+    # --- what became of a PUT -----------------------------------------------------------------------------------------
+
+    def _resolve(self, reason: str) -> Landed | None:
+        """Ask the org what became of a PUT that may have been applied; None means that it is to be sent again."""
+        self._pace.observe(AskingBack(reason))
+        present = self._read_not_older()
+        if present.version > self.base.version:
+            return self._judge(present)
+        if self._refusal is not None:
+            raise self._unknown(self._refusal.message)
+        if not self._told_to_stop():
+            self._wait(Meaning.UNCLEAR, None, CONFLICT_BACKOFF, "the update has not been applied yet")
+        return None
+
+    def _judge(self, present: Rule) -> Landed | None:
+        """Tell from a newer version whether our PUT is in it."""
+        kind, shape = self._kind, self._kind.shape
+        was, theirs = kind.content(self.base.data), kind.content(present.data)
+        if holds(shape, was, self.wanted, theirs):
+            return Landed(present, confirmed=True)
+        if present.version == self.base.version + 1 and kind.steps_by_one and not self._claimed:
+            # The lock lets one PUT through for each version, and that one was not ours: ours can never land.
+            self._untaint()
+            return self._rebase(present)
+        raise self._unknown(
+            f"the rule moved on ({self.base.version} → {present.version}) and is not as this update wants it: the update "
+            "may have been applied and undone",
+            merge3(shape, was, self.wanted, theirs).overlaps,
+        )
+
+    def _last_word(self) -> Landed:
+        """The user wants to stop and a PUT may have been applied: find out, in the time that a signal leaves."""
+        while True:
+            present = self._read_not_older()
+            if present.version > self.base.version:
+                landed = self._judge(present)
+                if landed is not None:
+                    return landed
+                self._pace.check()
+            with contextlib.suppress(OutOfTimeError):
+                self._pace.sleep(LAST_WORD_SECONDS)
+
+    def _read_not_older(self) -> Rule:
+        """Read the rule; a state older than the base is a replica that lags, and is asked again."""
+        for tries in range(1, 5):
+            present = self._read()
+            if present.version >= self.base.version:
+                return present
+            wait(
+                self._pace,
+                CONFLICT_BACKOFF.seconds(tries, self._pace.random),
+                "the org shows an old state",
+                tries + 1,
+                4,
+            )
+        raise self._unknown(
+            f"the org shows version {present.version}, older than {self.base.version}, which it had before"
+        )
+
+    def _read(self) -> Rule:
+        return fetch_rule(self._session.reader, self._kind, self.base.id)
+
+    # --- taint --------------------------------------------------------------------------------------------------------
+
+    def _taint(self) -> bool:
+        """Note that from now on a PUT may have been applied; return whether that was so before."""
+        was_tainted = self._tainted
+        if not was_tainted:
+            self._shield.enter_context(self._pace.shield())
+            self._tainted = True
+        return was_tainted
+
+    def _untaint(self) -> None:
+        self._shield.close()
+        self._tainted = False
+        self._refusal = None
+
+    def _told_to_stop(self) -> bool:
+        return self._tainted and self._pace.interrupted is not None
+
+    def _unknown(self, reason: str, overlaps: tuple[Overlap, ...] = ()) -> UnknownOutcomeError:
+        return UnknownOutcomeError(
+            f"it is not known whether {self.base.id} was updated: {reason}",
+            overlaps,
+            hint="Ask again with: ebrule audit resolve",
+        )

@@ -1,0 +1,197 @@
+"""All problems of a rule at once: its types and limits (pure), then what it refers to (concurrent GETs)."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from ebrule.errors import Problem
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from ebrule.core.reads import Reader
+    from ebrule.rules.kind import Data, Kind, Path, Reference
+
+_TYPE_NAMES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "nothing",
+}
+
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def check_rule(kind: Kind, data: Data, *, unless: Callable[[Any], bool] = lambda _: False) -> list[Problem]:
+    """Return everything that is wrong with a rule by itself, in the order of a reader's eye where it matters.
+
+    Args:
+        kind: what the rule should be.
+        data: the rule as a file says it.
+        unless: tells values that stand for something else and are not looked at.
+    """
+    found = []
+    try:
+        kind.model.model_validate(dict(data))
+    except ValidationError as error:
+        # The input goes to no message: pydantic's own text would show it, whatever it holds.
+        found = [
+            _problem(kind.model, detail)
+            for detail in error.errors(include_url=False)
+            if not unless(detail["input"])
+        ]
+    return found + kind.limits(data)
+
+
+def reference_checks(reader: Reader, references: Sequence[Reference]) -> list[Callable[[], Problem | None]]:
+    """Return one call for each distinct thing that a rule refers to; each gives the problem with it, or None.
+
+    The calls may run at the same time. They raise what :meth:`Reader.read` raises.
+    """
+    distinct = {reference.resource: reference for reference in references}
+    return [lambda reference=reference: _check(reader, reference) for reference in distinct.values()]  # type: ignore[misc]  # a default binds the loop's value
+
+
+def _check(reader: Reader, reference: Reference) -> Problem | None:
+    reply = reader.read(reference.resource, f"checking {reference.what} {reference.id}")
+    if reply is None:
+        return Problem(
+            f"unknown-{reference.what}",
+            f'{reference.what} "{reference.id}" does not exist in this org, or is not visible to this client',
+            reference.path,
+            hint=f"Create the {reference.what} first, correct its id, or skip the check with --no-check-targets.",
+        )
+    reason = reference.check(reply.object)
+    return Problem(f"unfit-{reference.what}", reason, reference.path) if reason else None
+
+
+# --- pydantic's findings in ebrule's words -----------------------------------------------------------------------
+
+
+def _problem(model: type[BaseModel], detail: ErrorDetails) -> Problem:
+    path = _path(detail["loc"])
+    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
+    where = path_text(path)
+    if kind == "extra_forbidden":
+        return _unknown_key(model, path)
+    if kind == "missing":
+        return Problem(
+            "missing-key",
+            f"{_owner(path)} needs {path[-1]!r}".replace("'", '"'),
+            path,
+            hint=f"Add {path[-1]}: …",
+        )
+    if kind == "literal_error":
+        return _unknown_value(where, path, value, str(context.get("expected", "")))
+    if kind in _WANTED:
+        return Problem(
+            "wrong-type",
+            f"{where} must be {_WANTED[kind]}, not {_type_of(value)}",
+            path,
+            hint=_retype(kind, value),
+        )
+    if kind == "string_too_short":
+        return Problem(
+            "empty-text",
+            f"{where} must not be empty",
+            path,
+            hint="Give it a text, or leave out what needs it.",
+        )
+    if kind == "string_too_long":
+        return Problem(
+            "text-too-long",
+            f"{where} is longer than {context['max_length']} characters",
+            path,
+            hint="Shorten it.",
+        )
+    if "ge" in context or "le" in context:
+        bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
+        return Problem(f"{path[-1]}-range", f"{where} is {value}; it must be {bound}", path)
+    return Problem("invalid-value", f"{where}: {detail['msg']}", path)
+
+
+def _path(location: tuple[int | str, ...]) -> Path:
+    """Return the location without what pydantic adds for the branches of a union."""
+    return tuple(
+        part
+        for part in location
+        if isinstance(part, int) or not part.startswith(("function-", "json-or-", "lax-or-"))
+    )
+
+
+def path_text(path: Path) -> str:
+    """Return ``conditions[1].field`` for ``("conditions", 1, "field")``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "the file"
+
+
+def _owner(path: Path) -> str:
+    return path_text(path[:-1]) if len(path) > 1 else "the rule"
+
+
+def _unknown_key(model: type[BaseModel], path: Path) -> Problem:
+    known = list(_fields_at(model, path[:-1]))
+    key = str(path[-1])
+    near = difflib.get_close_matches(key.lower(), [name.lower() for name in known], n=1)
+    match = next((name for name in known if near and name.lower() == near[0]), None)
+    message = f'unknown key "{key}" in {_owner(path)}' + (f'; did you mean "{match}"?' if match else "")
+    return Problem("unknown-key", message, path, hint=f"Known keys: {', '.join(known)}.")
+
+
+def _unknown_value(where: str, path: Path, value: Any, expected: str) -> Problem:
+    allowed = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
+    near = difflib.get_close_matches(str(value).lower(), allowed, n=1)
+    message = f"{where} must be {' or '.join(allowed)}" + (f'; did you mean "{near[0]}"?' if near else "")
+    return Problem("unknown-value", message, path, hint=f"Allowed: {', '.join(allowed)}.")
+
+
+def _type_of(value: Any) -> str:
+    return _TYPE_NAMES.get(type(value), "something else")
+
+
+def _retype(kind: str, value: Any) -> str | None:
+    if kind == "int_type" and isinstance(value, str):
+        return "Write the number without quotes." if value.strip().isdigit() else None
+    if kind == "string_type" and isinstance(value, (int, float, bool)):
+        return "Put it in quotes."
+    return None
+
+
+def _fields_at(model: type[BaseModel], path: Path) -> Mapping[str, Any]:
+    """Return the fields of the model that stands at ``path`` below ``model``."""
+    fields = model.model_fields
+    for part in path:
+        if isinstance(part, int):
+            continue
+        below = _model_in(fields[part].annotation) if part in fields else None
+        if below is None:
+            return {}
+        fields = below.model_fields
+    return fields
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation if issubclass(annotation, BaseModel) else None
+    if get_origin(annotation) in (list, Union, types.UnionType):
+        return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+    return None

@@ -1,0 +1,215 @@
+"""Webhook syncer: the event that announces a change, its signature (Standard Webhooks), and its delivery."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from ebrule.core.client import as_json, send
+from ebrule.core.reply import Reply, Request, TransportError
+from ebrule.core.retry import Backoff, retry_after
+from ebrule.errors import UsageError
+from ebrule.rules.changes import canonical
+from ebrule.settings import is_loopback
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pydantic import SecretStr
+
+    from ebrule.core.client import Transport
+    from ebrule.core.pace import Pace
+    from ebrule.rules.kind import Data, Kind, Rule
+
+TRIES = 3
+SECONDS_IN_ALL = 10.0
+_BACKOFF = Backoff(base=0.5, cap=2.0)
+_GONE = 410
+_SECRET_BYTES = range(24, 65)
+
+Event = dict[str, Any]
+"""An announcement as it is sent: ``id``, ``eventType``, ``timestamp``, ``data`` (the rule), ``previousVersion``,
+``auditHead``."""
+
+
+@dataclass(frozen=True)
+class Try:
+    """One try to deliver: ``status`` is None where no reply came, and ``error`` then says why."""
+
+    attempt: int
+    status: int | None
+    error: str | None = None
+
+    @property
+    def success(self) -> bool:
+        """Whether the receiver has it."""
+        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - 2xx
+
+
+class Endpoint:
+    """Where events go, and the secret that signs them.
+
+    Args:
+        url: https, or http to a loopback address; no userinfo, no link-local address.
+        secret: ``whsec_`` and 24 to 64 bytes in base64; without one, nothing is signed.
+
+    Raises:
+        UsageError: for any other URL or secret.
+    """
+
+    def __init__(self, url: str, secret: SecretStr | None = None) -> None:
+        self.url = _checked_url(url)
+        self._key = _key(secret.get_secret_value()) if secret else None
+
+    @property
+    def shown(self) -> str:
+        """The URL as the ledger has it: scheme, host and path, since a query may carry a key."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+
+    @property
+    def secure(self) -> bool:
+        """Whether certificates are needed."""
+        return self.url.startswith("https")
+
+    def request(self, event: Event, now: datetime) -> Request:
+        """Return the request that carries ``event``, stamped and signed as of ``now``."""
+        body = as_json(event)
+        stamp = str(int(now.timestamp()))
+        headers = {
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "ebrule",
+            "webhook-id": event["id"],
+            "webhook-timestamp": stamp,
+        }
+        if self._key is not None:
+            headers["webhook-signature"] = signature(self._key, event["id"], stamp, body)
+        return Request("POST", self.url, headers, body)
+
+
+def signature(key: bytes, event_id: str, timestamp: str, body: bytes) -> str:
+    """Return the signature of Standard Webhooks, version 1: HMAC-SHA256 over id, timestamp (seconds) and body."""
+    signed = f"{event_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+def make_event(
+    kind: Kind, org: str, rule: Rule, shown: Data, *, previous_version: int, now: datetime, head: str
+) -> Event:
+    """Return the announcement of a change.
+
+    Its id depends on org, rule, version and content alone, so that whoever announces the same change announces it
+    under the same id.
+
+    Args:
+        kind: the rule's kind.
+        org: the API's origin.
+        rule: the rule as the org has it now.
+        shown: the same with sensitive values taken out.
+        previous_version: the version that was replaced.
+        now: the time of the announcement.
+        head: the ledger's head, as of the change's intent.
+    """
+    content = canonical(kind.content(rule.data))
+    digest = hashlib.sha256(
+        "\n".join((org, kind.name, rule.id, str(rule.version), content)).encode("utf-8", "surrogatepass")
+    )
+    return {
+        "id": f"msg_{digest.hexdigest()[:32]}",
+        "eventType": kind.event_type,
+        "timestamp": f"{now:%Y-%m-%dT%H:%M:%S.%f}Z",
+        "data": {"id": rule.id, **shown},
+        "previousVersion": previous_version,
+        "auditHead": head,
+    }
+
+
+def send_event(
+    endpoint: Endpoint,
+    event: Event,
+    *,
+    transport: Transport,
+    pace: Pace,
+    on_try: Callable[[Try], None] = lambda _: None,
+) -> bool:
+    """Deliver ``event``: three tries, ten seconds in all. Return whether the receiver has it.
+
+    2xx is delivered, 410 ends the tries, anything else is tried again. ``on_try`` is told of each try.
+    """
+    ends = pace.clock.monotonic() + SECONDS_IN_ALL
+    for attempt in range(1, TRIES + 1):
+        left = min(ends - pace.clock.monotonic(), pace.left())
+        request = endpoint.request(event, pace.clock.now())
+        try:
+            outcome: Reply | TransportError = send(transport, request, pace, limit=max(left, 0.0))
+        except TransportError as error:
+            outcome = error
+        reply = outcome if isinstance(outcome, Reply) else None
+        tried = Try(attempt, reply.status if reply else None, None if reply else str(outcome))
+        on_try(tried)
+        if tried.success:
+            return True
+        asked = retry_after(reply.headers, pace.clock.now()) if reply else None
+        seconds = max(asked or 0.0, _BACKOFF.seconds(attempt, pace.random))
+        left = min(ends - pace.clock.monotonic(), pace.left())
+        if tried.status == _GONE or attempt == TRIES or seconds >= left or pace.interrupted is not None:
+            return False
+        pace.sleep(seconds)
+    return False
+
+
+def _checked_url(url: str) -> str:
+    hint = "A webhook URL looks like https://host/path; plain http goes to loopback addresses only."
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise UsageError(f"the webhook URL is none: {error}", hint=hint, code="bad-webhook-url") from error
+    if not host or parts.scheme not in ("http", "https") or port == 0 or not url.isprintable() or " " in url:
+        raise UsageError("the webhook URL is no http or https URL", hint=hint, code="bad-webhook-url")
+    if parts.username is not None or parts.password is not None:
+        raise UsageError(
+            "the webhook URL must not carry a user or password", hint=hint, code="bad-webhook-url"
+        )
+    if parts.scheme == "http" and not is_loopback(host):
+        raise UsageError(f"the webhook URL is plain http to {host}", hint=hint, code="bad-webhook-url")
+    if _is_link_local(host):
+        raise UsageError(
+            f"the webhook URL leads to the link-local address {host}", hint=hint, code="bad-webhook-url"
+        )
+    return url
+
+
+def _is_link_local(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_link_local or (mapped or address).is_unspecified
+
+
+def _key(secret: str) -> bytes:
+    try:
+        key = (
+            base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+            if secret.startswith("whsec_")
+            else b""
+        )
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) not in _SECRET_BYTES:
+        raise UsageError(
+            "the webhook secret is none: it must be whsec_ and 24 to 64 bytes in base64",
+            hint="Set EBRULE_WEBHOOK_SECRET to the secret that the receiver shows.",
+            code="bad-webhook-secret",
+        )
+    return key

@@ -1,0 +1,202 @@
+"""From a rule file to a plan: what the file says, what the org has, and what an update would change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+from ebrule.core.validator import check_rule, path_text
+from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
+from ebrule.rulefile import KEEP, Document, load
+from ebrule.rules.changes import equal, overlay
+from ebrule.rules.kind import Kind, Path, Rule, is_id
+from ebrule.rules.registry import DEFAULT_KIND, KINDS, kind_named
+
+
+@dataclass(frozen=True)
+class RuleFile:
+    """A rule file that is right by itself.
+
+    ``fields`` are the rule's own fields as the file says them; a field that it leaves out stays as the org has it.
+    ``rule_id`` and ``version`` are what the file says of itself, or None.
+    """
+
+    kind: Kind
+    document: Document
+    fields: Mapping[str, Any]
+    rule_id: str | None
+    version: int | None
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found in one rule file: ``problems`` of every severity, with their places in ``source``."""
+
+    source: Source
+    kind: str | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> int:
+        """How many problems make the file wrong."""
+        return sum(problem.severity == "error" for problem in self.problems)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an update would do: ``base`` is the rule as read, ``wanted`` the content that it is to have."""
+
+    kind: Kind
+    base: Rule
+    wanted: Mapping[str, Any]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the rule is already as wanted."""
+        return equal(self.kind.shape, self.kind.content(self.base.data), self.wanted)
+
+
+def load_rule(
+    path: str | os.PathLike[str],
+    *,
+    kind: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    stdin: IO[bytes] | None = None,
+) -> RuleFile:
+    """Read a rule file and check all that can be checked without the org.
+
+    Args:
+        path: the file; ``-`` is standard input.
+        kind: the kind that it must be of; by default what the file says, or ``eventbridge``.
+        environ: where ``${env:NAME}`` looks; by default the process's environment.
+        stdin: what ``-`` reads.
+
+    Raises:
+        InvalidRuleError: the file cannot be read or is not right; it has every problem, with its place.
+        UsageError: ``kind`` is none, or not the one that the file names.
+    """
+    return check_document(
+        load(path, environ=os.environ if environ is None else environ, stdin=stdin), kind=kind
+    )
+
+
+def check_document(document: Document, *, kind: str | None = None) -> RuleFile:
+    """Check a document as :func:`load_rule` does; raises the same."""
+    data = document.data
+    the_kind = _kind_of(document, kind)
+    problems = check_rule(the_kind, data, unless=lambda value: value is KEEP)
+    problems += _misplaced_keeps(the_kind, data)
+    rule_id = data.get("id")
+    if isinstance(rule_id, str) and not is_id(rule_id):
+        problems.append(
+            Problem("bad-id", f'"{rule_id}" is no rule id', ("id",), hint="Copy the id from the org.")
+        )
+    placed = sorted(
+        (located(document, problem) for problem in problems), key=lambda p: (p.line or 0, p.column or 0)
+    )
+    if any(problem.severity == "error" for problem in placed):
+        raise invalid(document, placed)
+    return RuleFile(the_kind, document, the_kind.fields_of(data), rule_id, data.get("version"), tuple(placed))
+
+
+def validate_rule(
+    path: str | os.PathLike[str],
+    *,
+    kind: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    stdin: IO[bytes] | None = None,
+) -> Examined:
+    """Check a rule file as :func:`load_rule` does, and return what was found instead of raising it."""
+    try:
+        rule_file = load_rule(path, kind=kind, environ=environ, stdin=stdin)
+    except InvalidRuleError as error:
+        return Examined(error.source or Source(os.fspath(path)), kind, error.problems)
+    return Examined(rule_file.document.source, rule_file.kind.name, rule_file.warnings)
+
+
+def _kind_of(document: Document, wanted: str | None) -> Kind:
+    said = document.data.get("kind")
+    if said is None:
+        return kind_named(wanted or DEFAULT_KIND)
+    if not isinstance(said, str) or said not in KINDS:
+        problem = Problem(
+            "unknown-kind", f"{said!r} is no kind of rule", ("kind",), hint=f"Kinds: {', '.join(KINDS)}."
+        )
+        raise invalid(document, [located(document, problem)])
+    if wanted is not None and kind_named(wanted).name != said:
+        raise UsageError(
+            f"--kind says {wanted}, and {document.source.name} says {said}",
+            hint="Leave out --kind.",
+            code="two-kinds",
+        )
+    return KINDS[said]
+
+
+def located(document: Document, problem: Problem) -> Problem:
+    """Return the problem with its place in the document's text."""
+    return document.locate(problem, key=problem.id == "unknown-key")
+
+
+def invalid(document: Document, problems: list[Problem]) -> InvalidRuleError:
+    """Return the error that says all of ``problems``, which have their places."""
+    errors = [problem for problem in problems if problem.severity == "error"]
+    count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
+    return InvalidRuleError(f"{document.source.name} has {count}", problems, source=document.source)
+
+
+def _misplaced_keeps(kind: Kind, data: Any) -> list[Problem]:
+    """Find each ``${keep}`` in a list whose elements cannot be told apart, so that there is nothing to keep."""
+    return [
+        Problem(
+            "nothing-to-keep",
+            f"{path_text(path)} is ${{keep}}, but elements of this list have no name to know them by",
+            path,
+            hint="Write the value itself.",
+        )
+        for path in _keeps(data)
+        if any(
+            isinstance(part, int) and path_text(path[:depth]) not in kind.shape.keyed
+            for depth, part in enumerate(path)
+        )
+        or path[0] in ("kind", "id", "version")
+        or path[-1] in kind.shape.keyed.values()
+    ]
+
+
+def _keeps(data: Any, path: Path = ()) -> list[Path]:
+    if data is KEEP:
+        return [path]
+    items: Any = ()
+    if isinstance(data, Mapping):
+        items = data.items()
+    elif isinstance(data, list):
+        items = enumerate(data)
+    return [found for name, item in items for found in _keeps(item, (*path, name))]
+
+
+def make_plan(rule_file: RuleFile, base: Rule) -> Plan:
+    """Lay a rule file over the rule that the org has.
+
+    Raises:
+        InvalidRuleError: the file says ``${keep}`` where the org has nothing to keep.
+    """
+    missing: list[str] = []
+
+    def value_at(path: str, value: Any, present: Any) -> Any:
+        if value is KEEP and present is None:
+            missing.append(path)
+        return present if value is KEEP else value
+
+    kind = rule_file.kind
+    wanted = overlay(kind.shape, kind.content(base.data), rule_file.fields, value_at)
+    if missing:
+        problems = [
+            Problem("nothing-to-keep", f"{path} is ${{keep}}, but the org has no such value", (path.split("[")[0],),
+                    hint="Write the value itself, for one as ${env:NAME}.")
+            for path in missing
+        ]  # fmt: skip
+        raise invalid(rule_file.document, [located(rule_file.document, problem) for problem in problems])
+    return Plan(kind, base, wanted)

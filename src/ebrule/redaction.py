@@ -1,0 +1,267 @@
+"""Takes secrets out of what is recorded, announced, printed or logged.
+
+In the place of a secret stands ``redacted:`` and a keyed digest of it. The same secret gives the same text,
+so a change still shows; without the key nobody can test guesses against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus, unquote_plus
+
+from ebrule.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_REDACTED = re.compile(r"redacted:[0-9a-f]{16}")
+_MIN_LENGTH = (
+    4  # of a secret that is looked for inside prose and names: a shorter one would be found all over
+)
+
+# A name is sensitive where one of these stands anywhere in it …
+_SENSITIVE = re.compile(
+    r"auth|cookie|token|secret|key|passw|passphrase|passcode|signature|credential|session"
+)
+# … other than as a piece of a plain word …
+_PLAIN = re.compile(
+    r"author(?!i[sz])|secretar|(?:mon|don|tur|turn|hoc|joc|lac|whis|hot)key|key(?:board|frame|note|pad|stroke|word)"
+)
+# … or where one of these is a whole word of it.
+_SENSITIVE_WORDS = frozenset(
+    (
+        "bearer",
+        "cred",
+        "creds",
+        "csrf",
+        "jwt",
+        "otp",
+        "pass",
+        "pin",
+        "pw",
+        "pwd",
+        "sid",
+        "sig",
+        "sign",
+        "xsrf",
+    )
+)
+_SENSITIVE_PARAMETERS = frozenset(("code",))  # of a URL: an OAuth code, the key of an Azure function
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+# Two entries of one mapping can hold a name and its value, as in a list of headers; and three a change of
+# what `path` names. A bracketed part of a path is an id or an index, no name.
+_NAMING = frozenset(("name", "key", "header"))
+_NAMED = frozenset(("value", "values"))
+_CHANGED = frozenset(("before", "after", "base", "ours", "theirs"))
+_BRACKETED = re.compile(r"\[[^\]]*\]")
+
+
+def is_sensitive(name: str) -> bool:
+    """Whether the name of a header, a field or a query parameter says that its value is a secret.
+
+    It does when it speaks of auth, cookie, token, secret, key, password, signature, credential or session,
+    in whatever case and spelling (``X-Api-Key``, ``apiKey``, ``apikey``), though not as ``keyboard`` and
+    ``author`` do. When in doubt, it does.
+    """
+    lower = name.lower()
+    words = {word.lower() for word in _WORD.findall(name)} | set(_WORD.findall(lower))
+    return bool(_SENSITIVE.search(_PLAIN.sub(" ", lower))) or not _SENSITIVE_WORDS.isdisjoint(words)
+
+
+class Redactor:
+    """Redacts the values of sensitive names, the sensitive parts of URLs, and what contains a known secret.
+
+    Args:
+        key: What the digests are keyed with: see `load_key`.
+        secrets: The secrets that are known; empty ones do not count.
+    """
+
+    def __init__(self, key: bytes, secrets: Iterable[str] = ()) -> None:
+        self.key = key
+        self._secrets = {spelling: secret for secret in secrets for spelling in _spellings(secret)}
+        long = sorted((one for one in self._secrets if len(one) >= _MIN_LENGTH), key=len, reverse=True)
+        # The longest first, since one secret may begin with another. What is redacted already is stepped
+        # over.
+        self._long = re.compile("|".join((_REDACTED.pattern, *map(re.escape, long))))
+
+    def value(self, text: str) -> str:
+        """What stands in the place of ``text``: itself, if it is redacted already."""
+        if _REDACTED.fullmatch(text):
+            return text
+        digest = hmac.new(self.key, text.encode("utf-8", "surrogatepass"), hashlib.sha256)
+        return f"redacted:{digest.hexdigest()[:16]}"
+
+    def data(self, data: Any) -> Any:
+        """A deep copy of JSON-like data, redacted.
+
+        Under a sensitive name every leaf is redacted but None, which holds nothing. A string that contains a
+        secret is redacted as a whole; of a URL, only user information and sensitive parameters are. The
+        value that a condition compares with stays, whatever its field.
+        """
+        if isinstance(data, Mapping):
+            hidden = _hidden_names(data)
+            return {
+                self._name(name): (self._leaves if name in hidden else self.data)(value)
+                for name, value in data.items()
+            }
+        if isinstance(data, (list, tuple)):
+            return [self.data(item) for item in data]
+        return self._string(data) if isinstance(data, str) else data
+
+    def text(self, text: str) -> str:
+        """A line for people, without secrets of four characters or more, and sensitive parts of URLs."""
+        known = self._long.sub(lambda match: self.value(self._secrets.get(match[0], match[0])), text)
+        return self._urls(known, _URL_IN_TEXT)
+
+    def _leaves(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            return {self._name(name): self._leaves(value) for name, value in data.items()}
+        if isinstance(data, (list, tuple)):
+            return [self._leaves(item) for item in data]
+        if data is None:
+            return None
+        return self.value(data if isinstance(data, str) else json.dumps(data))
+
+    def _name(self, name: str) -> str:
+        return self.value(name) if self._long.search(name) else name
+
+    def _string(self, text: str) -> str:
+        if any(secret in text for secret in self._secrets):
+            return self.value(text)
+        return self._urls(text, _URL_ALONE if _URL.match(text) else _URL_IN_TEXT)
+
+    def _urls(self, text: str, grammar: _Grammar) -> str:
+        text = grammar.user_information.sub(lambda match: self.value(match[0]), text)
+        done, position = [], 0
+        for parameter in grammar.parameter.finditer(text):
+            name = unquote_plus(parameter[1])
+            if parameter.start() < position or not (
+                is_sensitive(name) or name.lower() in _SENSITIVE_PARAMETERS
+            ):
+                continue
+            value = grammar.value.match(text, parameter.end())
+            if value and value[0]:
+                done += [text[position : value.start()], self.value(value[0])]
+                position = value.end()
+        return "".join((*done, text[position:]))
+
+
+def _spellings(secret: str) -> set[str]:
+    """A secret as it is, as it stands in a URL, and as it stands in JSON."""
+    url = secret.encode("utf-8", "surrogatepass")
+    return {secret, quote(url, safe=""), quote_plus(url), json.dumps(secret)[1:-1]} - {""}
+
+
+def _hidden_names(data: Mapping[str, Any]) -> set[str]:
+    """The names in this mapping whose values are to be hidden, for themselves or for what an entry says."""
+    entries = {name.lower(): value for name, value in data.items()}
+    naming = [entries[name] for name in _NAMING & entries.keys()] if _NAMED & entries.keys() else []
+    hidden = {name for name in data if is_sensitive(name) and not (naming and name.lower() in _NAMING)}
+    if any(isinstance(name, str) and is_sensitive(name) for name in naming):
+        hidden |= {name for name in data if name.lower() in _NAMED}
+    path = entries.get("path")
+    if isinstance(path, str) and is_sensitive(_BRACKETED.sub("", path)):
+        hidden |= {name for name in data if name.lower() in _CHANGED}
+    return hidden
+
+
+@dataclass(frozen=True)
+class _Grammar:
+    """The sensitive parts of URLs in a string, and what parameters look like there."""
+
+    user_information: re.Pattern[str]
+    parameter: re.Pattern[str]
+    value: re.Pattern[str]
+
+
+def _grammar(end: str) -> _Grammar:
+    """How to read URLs that end before one of the characters ``end``.
+
+    User information ends at the last "@" of the authority. A password that holds a "/", "?" or "#" breaks
+    the URL and must not show for that: the second form, told by a "port" that is no number. Its length has a
+    limit, so that no string takes quadratic time.
+    """
+    broken = rf"[^/?#:@\[{end}]*:(?!\d+\b|[/?#])[^{end}]{{1,1000}}"
+    return _Grammar(
+        user_information=re.compile(rf"(?<=://)(?:[^/?#{end}]+|{broken})(?=@)"),
+        parameter=re.compile(rf"[?&;#]([^?&;#=\s{end}]+)="),
+        value=re.compile(rf"[^&#{end}]*"),
+    )
+
+
+_URL = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_URL_ALONE = _grammar(end=r"\n")
+_URL_IN_TEXT = _grammar(end=r"\s\"<>")
+
+_KEY_SIZE = 32
+_HINT = "Choose another folder with EBRULE_STATE_DIR."
+
+
+def load_key(state_dir: Path) -> bytes:
+    """The key of this user's digests: 32 random bytes in ``redaction.key``, made at the first call.
+
+    Of many processes that make it at once, one does, and all get that one. The file never holds part of a
+    key.
+
+    Raises:
+        LedgerError: the file cannot be read or made, is not this user's own, or holds no key.
+    """
+    path = state_dir / "redaction.key"
+    try:
+        with suppress(FileNotFoundError):
+            return _read_key(path)
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_key(path)
+        return _read_key(path)
+    except OSError as exc:
+        raise LedgerError(f"cannot read or make the key {path}: {exc.strerror or exc}", hint=_HINT) from exc
+
+
+def _read_key(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise LedgerError(f"the key {path} is no regular file of this user", hint=_HINT)
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            os.fchmod(descriptor, 0o600)
+        key = os.read(descriptor, _KEY_SIZE + 1)
+    finally:
+        os.close(descriptor)
+    if len(key) != _KEY_SIZE:
+        raise LedgerError(
+            f"the key {path} is damaged: it is not {_KEY_SIZE} bytes long",
+            hint="Remove it: a new one is made, and digests of before no longer compare with new ones.",
+        )
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Put a whole, synced key at ``path``, unless another process was faster."""
+    draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(_KEY_SIZE))
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):
+            os.link(draft, path)  # unlike a rename, this never replaces a key that is in use
+    finally:
+        draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,88 @@
+"""Text of a rule file ⇄ plain data, with the place of every key and value.
+
+The only room that knows YAML. It knows nothing of rules: which keys there are and what they may hold is
+decided elsewhere, by pointing back into a ``Document`` when something is wrong.
+
+A file is YAML or JSON, one document, at most 256 KiB and 20 levels deep. What two readers of YAML could
+understand differently is refused, and so is all that a rule has no use for: aliases, merge keys, tags.
+"""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING
+
+from ebrule.rulefile.builder import Builder, Stop
+from ebrule.rulefile.document import KEEP, Document, Keep, Path, Place
+from ebrule.rulefile.files import MAX_BYTES, read_text
+from ebrule.rulefile.json_reader import SYNTAX as _JSON_SYNTAX
+from ebrule.rulefile.json_reader import read_json
+from ebrule.rulefile.yaml_reader import read_yaml
+from ebrule.rulefile.yaml_writer import dump_yaml
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+
+__all__ = [
+    "KEEP",
+    "MAX_BYTES",
+    "Document",
+    "Keep",
+    "Path",
+    "Place",
+    "dump_yaml",
+    "load",
+    "parse",
+    "read_text",
+]
+
+
+def load(
+    path: str | os.PathLike[str], *, environ: Mapping[str, str], stdin: IO[bytes] | None = None
+) -> Document:
+    """Read and parse a rule file; ``-`` is standard input.
+
+    Args:
+        path: The file.
+        environ: Where ``${env:NAME}`` finds its values.
+        stdin: What ``-`` reads; the process's own standard input if None.
+
+    Raises:
+        InvalidRuleError: The file cannot be read, or its text is not right; holds every problem found.
+    """
+    name, text = read_text(path, stdin)
+    return parse(text, name, environ=environ)
+
+
+def parse(text: str, name: str, *, environ: Mapping[str, str]) -> Document:
+    """Turn the text of a rule file into data with places.
+
+    Args:
+        text: The whole text. A leading byte order mark is ignored.
+        name: The file's name as the user gave it. If it ends in ``.json``, the text must be strict JSON.
+        environ: Where ``${env:NAME}`` finds its values.
+
+    Raises:
+        InvalidRuleError: Holds every problem that could be found, at most 100.
+    """
+    text = text.removeprefix("\ufeff")
+    if name.lower().endswith(".json"):
+        return _build(read_json, text, name, environ).document()
+    # JSON is almost YAML, but for surrogate escapes, tabs, and numbers such as 1e5: JSON is read as JSON.
+    if text.lstrip().startswith(("{", "[")):
+        builder = _build(read_json, text, name, environ)
+        if not any(problem.id == _JSON_SYNTAX for problem in builder.problems):
+            return builder.document()
+    return _build(read_yaml, text, name, environ).document()
+
+
+def _build(read: Callable[[str, Builder], None], text: str, name: str, environ: Mapping[str, str]) -> Builder:
+    """Run one reader over the text, as far as it gets."""
+    builder = Builder(text, name, environ)
+    try:
+        builder.check_text()
+        read(text, builder)
+        builder.check_root()
+    except Stop:
+        pass  # the reason is among the builder's problems
+    return builder

@@ -1,0 +1,245 @@
+"""Data with places, built piece by piece from what a reader finds in the text."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from math import isinf
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from ebrule.errors import Problem, Source
+from ebrule.rulefile.document import KEEP, Document, Keep, Path, Place
+from ebrule.rulefile.problems import invalid, problem, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_DEPTH: Final = 20
+MAX_DIGITS: Final = 40
+MAX_PROBLEMS: Final = 100
+
+LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_SUBSTITUTION: Final = re.compile(r"\$\$\{|\$\{(?P<inner>[^{}]*)\}|\$\{")
+_VARIABLE: Final = re.compile(r"env:(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
+_NOTHING: Final = object()
+
+
+class Stop(Exception):  # noqa: N818 - not an error of its own: the builder's problems say what is wrong
+    """The reader cannot, or need not, go on."""
+
+
+@dataclass
+class _Open:
+    """A mapping or list that has begun and not ended."""
+
+    data: dict[str, Any] | list[Any]
+    path: Path
+    start: int
+    is_key: bool
+    key: str | None = None  # the key whose value comes next
+
+
+class Builder:
+    """Takes the pieces of a document in order, and keeps their data, their places and their problems.
+
+    A reader calls ``scalar``, ``begin`` and ``end`` with offsets into the text. No piece nests deeper than
+    ``MAX_DEPTH``, so that a reader may call itself for each level.
+    """
+
+    def __init__(self, text: str, name: str, environ: Mapping[str, str]) -> None:
+        self.problems: list[Problem] = []
+        self._text = text
+        self._environ = environ
+        self._source = Source(name, tuple(LINE_BREAK.split(text)))
+        self._line_starts = [0, *(found.end() for found in LINE_BREAK.finditer(text))]
+        self._root: Any = _NOTHING
+        self._stack: list[_Open] = []
+        self._last_end = 0
+        self._values: dict[Path, Place] = {}
+        self._keys: dict[Path, Place] = {}
+        self._secrets: set[str] = set()
+
+    # What a reader tells.
+
+    def scalar(self, value: Any, start: int, end: int) -> None:
+        """A key or a value that is neither a mapping nor a list."""
+        if start < end:
+            self._last_end = end
+        if isinstance(value, str) and _SURROGATE.search(value):
+            hint = "write the character itself, or both halves if this is JSON"
+            self.report("invalid-escape", start, end, what="half of a surrogate pair", hint=hint)
+        if self.awaits_key:
+            self._add_key(value, start, end)
+            return
+        path = self.path
+        # A value left empty has no text to point at, but its key has.
+        self._values[path] = (start == end and self._keys.get(path)) or self._place(start, end)
+        if isinstance(value, str) and "${" in value:
+            value = self._substitute(value, start, end)
+        self._add_value(value)
+
+    def begin(self, data: dict[str, Any] | list[Any], start: int, end: int) -> None:
+        """A mapping or a list begins; ``data`` is empty and will be filled."""
+        if len(self._stack) == MAX_DEPTH:
+            self.stop("too-deep", start, end, limit=MAX_DEPTH)
+        opened = _Open(data, self.path, start, self.awaits_key)
+        if not opened.is_key:
+            self._add_value(data)
+        self._stack.append(opened)
+
+    def end(self, end: int | None = None) -> None:
+        """The mapping or list that began last ends; without an offset, where its last part did."""
+        if end is not None:
+            self._last_end = end
+        closed = self._stack.pop()
+        if closed.is_key:
+            self._add_key(closed.data, closed.start, self._last_end)
+        else:
+            self._values[closed.path] = self._place(closed.start, self._last_end)
+
+    def number(self, text: str, start: int, end: int) -> int | float:
+        """The value of a number in decimal notation; out of bounds is reported."""
+        if sum(char.isdigit() for char in text) > MAX_DIGITS:
+            self.report("number-too-long", start, end, text=quoted(text), limit=MAX_DIGITS)
+            return 0
+        if text.lstrip("+-").isdigit():
+            return int(text)
+        value = float(text)
+        if isinf(value):
+            self.report("number-too-large", start, end, text=text)
+        return value
+
+    def report(self, kind: str, start: int, end: int, **parts: Any) -> None:
+        """Note a problem of the next piece, and go on unless there are too many.
+
+        Args:
+            kind: The problem's id.
+            start: Where what is wrong begins.
+            end: Where it ends.
+            parts: What fills the gaps of the problem's wording.
+
+        Raises:
+            Stop: There are ``MAX_PROBLEMS`` now.
+        """
+        self._note(problem(kind, path=self.path, place=self._place(start, end), **parts))
+
+    def stop(self, kind: str, start: int, end: int, **parts: Any) -> NoReturn:
+        """Note a problem, as ``report`` does, after which the reader cannot go on.
+
+        Raises:
+            Stop: Always.
+        """
+        self.report(kind, start, end, **parts)
+        raise Stop
+
+    # What a reader asks.
+
+    @property
+    def awaits_key(self) -> bool:
+        """Whether the next piece is a key of a mapping."""
+        return bool(self._stack) and isinstance(self._stack[-1].data, dict) and self._stack[-1].key is None
+
+    @property
+    def path(self) -> Path:
+        """The path of the next piece; that of the mapping, if the next is a key."""
+        if not self._stack:
+            return ()
+        around = self._stack[-1]
+        if isinstance(around.data, list):
+            return (*around.path, len(around.data))
+        return around.path if around.key is None else (*around.path, around.key)
+
+    # The whole.
+
+    def check_text(self) -> None:
+        """Refuse a text that no file in UTF-8 can hold: it need not come from a file."""
+        if found := _SURROGATE.search(self._text):
+            start, end = found.span()
+            offset = len(self._text[:start].encode())
+            self.stop("not-utf8", start, end, offset=offset)
+
+    def check_root(self) -> None:
+        """Refuse a whole that is not a mapping."""
+        if self._root is _NOTHING or self._root is None:
+            self.report("empty-file", 0, 0)
+        elif not isinstance(self._root, dict):
+            what = "a list" if isinstance(self._root, list) else "a single value"
+            self._note(problem("not-a-mapping", place=self._values[()], what=what))
+
+    def document(self) -> Document:
+        """What was built.
+
+        Raises:
+            InvalidRuleError: There are problems.
+        """
+        if self.problems:
+            raise invalid(self.problems, self._source)
+        return Document(self._source, self._root, self._values, self._keys, frozenset(self._secrets))
+
+    # Putting it together.
+
+    def _place(self, start: int, end: int) -> Place:
+        """The place of a piece of text; at least one character, so that it can be pointed at."""
+        line = bisect_right(self._line_starts, start)
+        begin = self._line_starts[line - 1]
+        last = min(end - begin, len(self._source.lines[line - 1].rstrip()))
+        column = start - begin + 1
+        return Place(line, column, max(column, last) + 1)
+
+    def _note(self, found: Problem) -> None:
+        self.problems.append(found)
+        if len(self.problems) == MAX_PROBLEMS:
+            raise Stop
+
+    def _add_key(self, value: Any, start: int, end: int) -> None:
+        key = value if isinstance(value, str) else self._text[start:end]
+        if not isinstance(value, str):
+            self.report("non-string-key", start, end, text=quoted(key))
+        around = self._stack[-1]
+        around.key = key
+        if key in around.data:
+            first = self._keys[self.path]
+            self.report("duplicate-key", start, end, text=quoted(key), line=first.line, column=first.column)
+        else:
+            self._keys[self.path] = self._place(start, end)
+
+    def _add_value(self, value: Any) -> None:
+        if not self._stack:
+            self._root = value
+            return
+        around = self._stack[-1]
+        if isinstance(around.data, list):
+            around.data.append(value)
+        elif around.key is not None:
+            around.data[around.key] = value
+            around.key = None
+
+    def _substitute(self, text: str, start: int, end: int) -> str | Keep:
+        """Text with its ``${…}`` filled in."""
+        if text == KEEP.value:
+            return KEEP
+
+        def fill(found: re.Match[str]) -> str:
+            if found[0] == "$${":
+                return "${"
+            if variable := _VARIABLE.fullmatch(found["inner"] or ""):
+                return self._variable(variable["name"], start, end)
+            kind = "misplaced-keep" if found[0] == KEEP.value else "unknown-substitution"
+            self.report(kind, start, end, text=quoted(found[0]))
+            return found[0]
+
+        return _SUBSTITUTION.sub(fill, text)
+
+    def _variable(self, name: str, start: int, end: int) -> str:
+        """The value of an environment variable, noted as a secret."""
+        value = self._environ.get(name)
+        if value is None:
+            self.report("unset-variable", start, end, name=name)
+            return ""
+        if _SURROGATE.search(value):
+            self.report("invalid-variable", start, end, name=name)
+        if value:
+            self._secrets.add(value)
+        return value

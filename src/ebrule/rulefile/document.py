@@ -1,0 +1,87 @@
+"""What comes out of a rule file: data, and where each piece of it stands."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ebrule.errors import Problem, Source
+
+Path: TypeAlias = "tuple[str | int, ...]"
+
+
+class Keep(enum.Enum):
+    """The type of ``KEEP``: an enum, so that the one value survives copying and pickling as itself."""
+
+    KEEP = "${keep}"
+
+    def __repr__(self) -> str:
+        """As the file has it."""
+        return self.value
+
+
+KEEP: Final = Keep.KEEP
+"""Stands in the data where the file says ``${keep}``: leave the server's value."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a key or a value stands: counted from 1, in characters, the end exclusive and on the same line.
+
+    What spans several lines ends, here, with its first.
+    """
+
+    line: int
+    column: int
+    end_column: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """The data of a rule file, and the place of each part of it, by its path (keys and indexes).
+
+    Attributes:
+        source: The name and the lines of the text, to point into.
+        data: A mapping, of mappings, lists, strings, numbers, booleans, None and ``KEEP``.
+        values: The places of the values; the whole is at ``()``.
+        keys: The places of the keys, by the path of the entry.
+        secrets: The values that ``${env:…}`` put in. They must never be shown.
+    """
+
+    source: Source
+    data: Any = field(repr=False)
+    values: Mapping[Path, Place] = field(repr=False)
+    keys: Mapping[Path, Place] = field(repr=False)
+    secrets: frozenset[str] = field(repr=False)
+
+    def place(self, path: Path, *, key: bool = False) -> Place | None:
+        """Where the value at ``path`` stands, or its key.
+
+        Args:
+            path: Keys and indexes, from the top.
+            key: Ask for the key; where there is none (a list's item), the value's place is given.
+
+        Returns:
+            The place; if nothing is at ``path``, that of the nearest part around it that exists.
+        """
+        if key and path in self.keys:
+            return self.keys[path]
+        for length in range(len(path), -1, -1):
+            if place := self.values.get(path[:length]):
+                return place
+        return None
+
+    def locate(self, problem: Problem, *, key: bool = False) -> Problem:
+        """A copy of a problem, with the place that its path leads to.
+
+        Args:
+            problem: Its ``path`` says where.
+            key: Point to the key, not to the value.
+        """
+        place = self.place(problem.path, key=key)
+        return problem if place is None else dataclasses.replace(problem, **dataclasses.asdict(place))

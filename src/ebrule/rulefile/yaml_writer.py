@@ -1,0 +1,123 @@
+"""Data → YAML that every reader of YAML, 1.1 or 1.2, understands alike.
+
+Not PyYAML's emitter: its two implementations differ (the C one escapes emoji), and both leave ``y``,
+``0o17``, ``1e5`` and bidirectional controls as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from ebrule.rulefile.document import KEEP
+from ebrule.rulefile.scalars import float_text, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Narrower than YAML's own rule, which few know by heart: a text that needs thought is quoted.
+_SAFE: Final = re.compile(r"[\w/$(^](?:[^:#]|:(?! |$)|(?<! )#)*")
+_LIKE_A_NUMBER: Final = re.compile(r"[0-9][0-9_.,:+\-TtZz ]*")
+_WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"})
+# An implicit key may be 1,024 characters long; longer ones are written as "? key".
+_LONGEST_KEY: Final = 1000
+
+
+def dump_yaml(data: Mapping[str, Any]) -> str:
+    """Write data as YAML in block style, in the order that it has, so that ``parse`` reads back the same.
+
+    Args:
+        data: Mappings with string keys, lists, strings, finite numbers, booleans, None and ``KEEP``.
+
+    Raises:
+        ValueError: A number is infinite or NaN.
+        TypeError: A value is of another type.
+    """
+    return "\n".join(_lines(data)) + "\n"
+
+
+def _lines(value: Any) -> list[str]:
+    """The lines of a value, its first line fit to follow a key or a dash."""
+    if isinstance(value, dict) and value:
+        return [line for key, entry in value.items() for line in _entry(key, _lines(entry), entry)]
+    if isinstance(value, list) and value:
+        return [line for item in value for line in _indented("- ", _lines(item))]
+    if isinstance(value, str) and _fits_a_block(value):
+        text = _unsubstituted(value)
+        body = [line and f"  {line}" for line in text.removesuffix("\n").split("\n")]
+        return ["|" if text.endswith("\n") else "|-", *body]
+    return [_scalar(value)]
+
+
+def _entry(key: str, lines: list[str], value: Any) -> list[str]:
+    """The lines of a mapping's entry."""
+    head = _string(key)
+    heads = [f"{head}:"] if len(head) <= _LONGEST_KEY else [f"? {head}", ":"]
+    if isinstance(value, (dict, list)) and value:
+        return [*heads, *(line and f"  {line}" for line in lines)]
+    return [*heads[:-1], f"{heads[-1]} {lines[0]}", *lines[1:]]
+
+
+def _indented(head: str, lines: list[str]) -> list[str]:
+    """Lines, the first after a head, the others under it."""
+    space = " " * len(head)
+    return [head + lines[0], *(line and space + line for line in lines[1:])]
+
+
+def _scalar(value: Any) -> str:
+    """A value that takes one line."""
+    if value is KEEP:
+        return _double_quoted(KEEP.value)
+    if isinstance(value, str):
+        return _string(_unsubstituted(value))
+    if isinstance(value, float):
+        return _finite(value)
+    if value is None or isinstance(value, (bool, int)) or value in ({}, []):
+        return json.dumps(value)
+    raise TypeError(f"{type(value).__name__} cannot be written into a rule file")
+
+
+def _finite(value: float) -> str:
+    if not math.isfinite(value):
+        raise ValueError(f"{value} cannot be written into a rule file")
+    return float_text(value)
+
+
+def _unsubstituted(text: str) -> str:
+    """Text in which no ``${`` is taken for a substitution."""
+    return text.replace("${", "$${")
+
+
+def _string(text: str) -> str:
+    """A string, quoted unless every reader takes it for text as it is."""
+    plain = (
+        text.isprintable()
+        and _SAFE.fullmatch(text)
+        and not text.endswith(" ")
+        and "${" not in text
+        and kind_of(text) == "text"
+        and text.lower() not in _WORDS
+        and not _LIKE_A_NUMBER.fullmatch(text)
+    )
+    return text if plain else _double_quoted(text)
+
+
+def _double_quoted(text: str) -> str:
+    """A string in double quotes; what cannot be seen (controls, bidirectional ones too) is escaped."""
+    escaped = json.dumps(text, ensure_ascii=False)
+    # Python's escapes for such characters, \xNN, \uNNNN and \UNNNNNNNN, are YAML's own.
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in escaped)
+
+
+def _fits_a_block(text: str) -> bool:
+    """Whether a literal block shows the text well: several lines, none with anything odd at its ends."""
+    lines = text.removesuffix("\n").split("\n")
+    return (
+        "\n" in text
+        and bool(lines[0])
+        and bool(lines[-1])
+        and not lines[0].startswith(" ")
+        and all(line.isprintable() and line == line.rstrip() for line in lines)
+    )

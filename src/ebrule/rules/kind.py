@@ -1,0 +1,123 @@
+"""What a kind of rule must say about itself. A new kind is one file that builds a :class:`Kind`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ebrule.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Path = tuple[str | int, ...]
+"""Where something stands in a rule: the keys and indexes that lead to it."""
+
+Data = Mapping[str, Any]
+"""A rule, or a part of one, as JSON has it."""
+
+_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,128}", re.ASCII)
+
+
+def is_id(value: str) -> bool:
+    """Return whether ``value`` can stand as one segment of a URL's path."""
+    return _ID.fullmatch(value) is not None
+
+
+def checked_id(value: str, what: str = "rule id") -> str:
+    """Return ``value`` if it can stand as one segment of a URL's path; raise :class:`UsageError` if not.
+
+    The alphabet keeps an id such as ``../../oauth/clients`` from leading to another resource.
+    """
+    if not is_id(value):
+        raise UsageError(
+            f"{value!r} is no {what}: it must be 1 to 128 letters, digits, '.', '_' or '-', and not only dots",
+            hint=f"Copy the {what} from the org, or from `ebrule show`.",
+            code="bad-id",
+        )
+    return value
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One state of a rule as the org told it: ``data`` is the whole resource, ``version`` an integer."""
+
+    id: str
+    version: int
+    data: Data
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Something that a rule names and that must exist in the org.
+
+    ``resource`` is the path to GET; ``check`` looks at what came back and gives the reason why it will not do.
+    """
+
+    path: Path
+    what: str
+    id: str
+    resource: str
+    check: Callable[[Data], str | None] = lambda _: None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the parts of a rule are told apart when states are compared; names are dotted paths from the top.
+
+    ``keyed`` lists are known by a key of their elements, whose order means nothing; ``sets`` are lists without
+    order; ``objects`` are compared key by key; everything else is compared whole. ``item_keys`` are the keys
+    that ebrule knows in the elements of a list that is compared whole.
+    """
+
+    keyed: Mapping[str, str] = field(default_factory=dict)
+    sets: frozenset[str] = frozenset()
+    objects: frozenset[str] = frozenset()
+    item_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+READ_ONLY = frozenset({"id", "selfUri", "dateCreated", "dateModified", "createdBy", "modifiedBy"})
+"""What the org keeps itself: never sent, never compared (source: the SDK's models)."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of rule.
+
+    Attributes:
+        name: as ``--kind`` and a rule file's ``kind`` spell it.
+        title: what messages call such a rule.
+        model: the rule file's keys and types; ``kind``, ``id`` and ``version`` stand in every model.
+        resource: path of one rule, with ``{id}``.
+        event_type: the name of the event that announces a change.
+        shape: how states are compared and merged.
+        limits: problems that the types cannot tell; they never need the org.
+        references: what must exist in the org.
+        steps_by_one: whether each applied PUT raises the version by exactly one.
+        read_only: fields that the org keeps itself.
+    """
+
+    name: str
+    title: str
+    model: type[BaseModel]
+    resource: str
+    event_type: str
+    shape: Shape
+    limits: Callable[[Data], list[Problem]]
+    references: Callable[[Data], list[Reference]]
+    steps_by_one: bool = False
+    read_only: frozenset[str] = READ_ONLY
+
+    def path_of(self, rule_id: str) -> str:
+        """Return the URL path of one rule; raises :class:`UsageError` for what is no id."""
+        return self.resource.replace("{id}", checked_id(rule_id))
+
+    def content(self, data: Data) -> dict[str, Any]:
+        """Return what a PUT would carry of ``data``, without its version: fields that ebrule does not know stay."""
+        return {key: value for key, value in data.items() if key not in self.read_only and key != "version"}
+
+    def fields_of(self, file_data: Data) -> dict[str, Any]:
+        """Return the fields of a rule file that belong to the rule itself."""
+        return {key: value for key, value in file_data.items() if key not in ("kind", "id", "version")}

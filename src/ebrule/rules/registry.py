@@ -1,0 +1,25 @@
+"""The kinds that ebrule knows, by name."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from ebrule.errors import UsageError
+from ebrule.rules.eventbridge import EVENTBRIDGE
+
+if TYPE_CHECKING:
+    from ebrule.rules.kind import Kind
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (EVENTBRIDGE,)}
+DEFAULT_KIND = EVENTBRIDGE.name
+
+
+def kind_named(name: str) -> Kind:
+    """Return the kind of that name; raises :class:`UsageError`, with the nearest name, where there is none."""
+    try:
+        return KINDS[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, KINDS, n=1)
+        hint = f'Did you mean "{near[0]}"?' if near else f"Kinds: {', '.join(KINDS)}."
+        raise UsageError(f"{name!r} is no kind of rule", hint=hint, code="unknown-kind") from None

@@ -1,0 +1,19 @@
+"""A local Genesys Cloud for event-routing rules: try ebrule, or test it, without an org.
+
+A real HTTP server on loopback with the paths, limits, replies and headers of the service, its state in one
+SQLite file, and faults on request. It imports nothing from ebrule's other rooms, so that the two sides of a
+test cannot share a mistake.
+
+    server.py        serve(): bind, run, stop; python -m ebrule.sandbox
+    app.py           create_app(): the routes and the layers around them
+    tokens.py        POST /oauth/token
+    health.py        GET /api/v2/health
+    eventbridge.py   rules and targets of the kind ``eventbridge``: a further kind is a further such file
+    access.py        who calls, and may they? limits.py: how often?
+    resources.py     versioned resources with compare-and-set, and the history of what was applied
+    database.py      the SQLite file, reset(); seed.py: its initial data
+    bodies.py        request bodies, read strictly; replies.py: error bodies as Genesys Cloud writes them
+    trace.py         correlation ids and the log of requests
+    faults.py        what a fault specification says; misbehaviour.py: what each fault does
+    openapi.py       the document at /openapi.json
+"""

@@ -1,0 +1,77 @@
+"""Who calls, and may they? Every route but the token endpoint asks here first."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+
+from ebrule.sandbox import limits, tokens
+from ebrule.sandbox.replies import ApiError, Detail
+from ebrule.sandbox.services import services_of
+from ebrule.sandbox.trace import trace_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from ebrule.sandbox.services import Services
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The OAuth client behind a request, and what its token allows."""
+
+    client_id: str
+    scopes: frozenset[str]
+
+
+async def authorize(request: Request, scope: str | None = None) -> Caller:
+    """Let a request in, and count it against its token's rate limit.
+
+    Args:
+        request: The request; its reply gets the rate limit's headers, also where it is refused from here on.
+        scope: The scope that it needs, if any.
+
+    Raises:
+        ApiError: 401 without a good token, 429 past the limit, 403 without the scope.
+    """
+    token = _bearer_token(request)
+    caller, usage = await run_in_threadpool(_admit, services_of(request), token)
+    if usage:
+        trace_of(request.scope).headers.update(usage.headers())
+        usage.check()
+    if scope and scope not in caller.scopes:
+        raise ApiError(
+            403,
+            "Unable to perform the requested action. You must have at least one of the following permissions"
+            f" assigned: [{scope}]",
+            "missing.any.permissions",
+            details=(Detail("missing.any.permissions", "scope", scope),),
+            params={"permissions": f"[{scope}]"},
+        )
+    return caller
+
+
+def _bearer_token(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise ApiError(
+            401,
+            "No authentication bearer token specified in authorization header.",
+            "authentication.required",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return token.strip()
+
+
+def _admit(services: Services, token: str) -> tuple[Caller, limits.Usage | None]:
+    now = time.time()
+    allowed = services.config.rate_limit
+    with services.database.write() as connection:
+        grant = tokens.find(connection, token)
+        if grant is None or grant.expires <= now:
+            raise ApiError(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        usage = limits.count(connection, grant.digest, allowed=allowed, now=now) if allowed else None
+    return Caller(grant.client_id, grant.scopes), usage

@@ -1,0 +1,197 @@
+"""The SQLite file that holds everything a sandbox knows, shared by any number of server processes."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from ebrule.sandbox import seed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FILE_NAME: Final = "sandbox.sqlite3"
+
+_BUSY_SECONDS: Final = 10.0
+_KEPT_REQUESTS: Final = 100_000
+_SCHEMA_VERSION: Final = 1
+_SCHEMA: Final = (
+    """CREATE TABLE IF NOT EXISTS resources (
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        created TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        modified TEXT NOT NULL,
+        modified_by TEXT NOT NULL,
+        PRIMARY KEY (kind, id)
+    )""",
+    # One row for each applied PUT. UNIQUE: a version has one child, even if the code were wrong.
+    """CREATE TABLE IF NOT EXISTS history (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        parent INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        time TEXT NOT NULL,
+        client_id TEXT NOT NULL,
+        request_id TEXT,
+        UNIQUE (kind, id, parent)
+    )""",
+    # status is NULL where the client was never answered.
+    """CREATE TABLE IF NOT EXISTS requests (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        time TEXT NOT NULL,
+        method TEXT NOT NULL,
+        path TEXT NOT NULL,
+        status INTEGER,
+        fault TEXT,
+        correlation_id TEXT NOT NULL,
+        request_id TEXT
+    )""",
+    """CREATE TABLE IF NOT EXISTS tokens (
+        digest TEXT PRIMARY KEY,
+        client_id TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        expires REAL NOT NULL,
+        window_start REAL NOT NULL DEFAULT 0,
+        window_count INTEGER NOT NULL DEFAULT 0
+    )""",
+)
+_ALL_TABLES: Final = ("resources", "history", "requests", "tokens")
+_DATA_TABLES: Final = ("resources", "history", "requests")
+
+
+class DatabaseError(Exception):
+    """The state file cannot be used; the message names the file and the way out."""
+
+
+class Database:
+    """One process's connection to the state file; safe to use from many threads.
+
+    Args:
+        state_dir: The folder of the state file; made, readable to its owner only, where it does not exist.
+
+    Raises:
+        DatabaseError: The file is no database, or one of another version of the sandbox.
+        OSError: The folder or the file cannot be made.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self._lock = threading.Lock()
+        self._connection = _open(state_dir)
+        try:
+            _prepare(self._connection, state_dir / FILE_NAME)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for single SELECTs."""
+        with self._lock:
+            yield self._connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection inside a transaction that holds the write lock from its start."""
+        with self._lock, _transaction(self._connection):
+            yield self._connection
+
+    def close(self) -> None:
+        """Close the connection; the last process to do so also removes the write-ahead log."""
+        with self._lock:
+            self._connection.close()
+
+
+def reset(state_dir: Path) -> None:
+    """Put the initial data back: rules, targets, history and request log, in one transaction.
+
+    Servers may be running on the state; they see the change with their next request. Tokens stay valid,
+    unless the file was written by another version of the sandbox.
+
+    Args:
+        state_dir: The folder of the state file.
+
+    Raises:
+        DatabaseError: The file is no database.
+        OSError: The folder or the file cannot be made.
+    """
+    with contextlib.closing(_open(state_dir)) as connection, _transaction(connection):
+        known = _schema_version(connection) == _SCHEMA_VERSION
+        for table in _DATA_TABLES if known else _ALL_TABLES:
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+        _create(connection)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _open(state_dir: Path) -> sqlite3.Connection:
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = state_dir / FILE_NAME
+    path.touch(mode=0o600)
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        _use_write_ahead_log(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise DatabaseError(f"{path} cannot be used: {error}; delete it to start afresh") from error
+    return connection
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    # SQLite does not wait by itself for the lock that this one switch needs, so two first starts can collide.
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        time.sleep(0.01)
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _schema_version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    if _schema_version(connection) == 0:
+        with _transaction(connection):
+            # Another process may have been first since the version was read.
+            if _schema_version(connection) == 0:
+                _create(connection)
+    if _schema_version(connection) != _SCHEMA_VERSION:
+        raise DatabaseError(f"{path} is from another version of the sandbox: reset the sandbox to go on")
+    with _transaction(connection):
+        connection.execute(
+            "DELETE FROM requests WHERE seq <= (SELECT max(seq) FROM requests) - ?", (_KEPT_REQUESTS,)
+        )
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.executemany(
+        "INSERT INTO resources (kind, id, version, body, created, created_by, modified, modified_by)"
+        " VALUES (:kind, :id, :version, :body, :time, :author, :time, :author)",
+        seed.rows(),
+    )
+    connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")

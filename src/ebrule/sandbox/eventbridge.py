@@ -1,0 +1,273 @@
+"""The kind ``eventbridge``: routing rules that may be read and replaced, and targets that may be read."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.endpoints import HTTPEndpoint
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from ebrule.sandbox import resources, seed
+from ebrule.sandbox.access import authorize
+from ebrule.sandbox.bodies import read_json_object
+from ebrule.sandbox.openapi import ID_PATTERN, Operation
+from ebrule.sandbox.replies import ApiError, Detail
+from ebrule.sandbox.services import services_of
+from ebrule.sandbox.trace import trace_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from ebrule.sandbox.access import Caller
+    from ebrule.sandbox.services import Services
+
+MAX_CONDITIONS: Final = 15
+MAX_EXPRESSION_CHARACTERS: Final = 1000
+READ: Final = "eventbridge:read"
+WRITE: Final = "eventbridge:write"
+
+_RULE_PATH: Final = "/api/v2/eventbridge/routing/rules/{id}"
+_TARGET_PATH: Final = "/api/v2/eventbridge/targets/{id}"
+_READ_ONLY: Final = frozenset(
+    {"id", "version", "dateCreated", "dateModified", "createdBy", "modifiedBy", "selfUri"}
+)
+_MAX_VERSION: Final = 2**31 - 1
+
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class _Open(BaseModel):
+    """Takes JSON's types as they are, and keeps the fields that it does not know."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class Condition(_Open):
+    """A test of one field of the event; all of a rule's conditions must hold."""
+
+    field: _Text
+    operator: _Text
+    value: JsonValue = None
+
+
+class Target(_Open):
+    """Where matching events go; ``id`` names a target that exists."""
+
+    id: Annotated[str, Field(pattern=ID_PATTERN)]
+    type: str | None = None
+    url: str | None = None
+    headers: dict[str, str] | None = None
+
+
+class RuleUpdate(_Open):
+    """The body of a PUT: the whole rule, and the version that it was made from."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "version": 7,
+                "name": "Updated Call Duration Filter",
+                "description": "Captures answered calls exceeding 30 seconds",
+                "status": "enabled",
+                "priority": 50,
+                "conditions": [
+                    {"field": "attributes.callDuration", "operator": "greaterThan", "value": 30},
+                ],
+                "targets": [
+                    {
+                        "id": "target-uuid-12345",
+                        "type": "webhook",
+                        "url": "https://internal.example.com/process",
+                        "headers": {"X-Source": "EventBridge"},
+                    }
+                ],
+            }
+        }
+    )
+
+    version: Annotated[int, Field(ge=1, le=_MAX_VERSION)]
+    name: _Text
+    description: str | None = None
+    status: Literal["enabled", "disabled"]
+    priority: Annotated[int, Field(ge=1, le=1000)]
+    conditions: Annotated[list[Condition], Field(max_length=MAX_CONDITIONS)]
+    targets: list[Target]
+
+
+class _Author(BaseModel):
+    id: str
+
+
+class Rule(RuleUpdate):
+    """A rule as stored; a PUT ignores the fields that ``RuleUpdate`` does not have."""
+
+    id: str
+    dateCreated: str  # noqa: N815 - the wire's own spelling
+    dateModified: str  # noqa: N815 - the wire's own spelling
+    createdBy: _Author  # noqa: N815 - the wire's own spelling
+    modifiedBy: _Author  # noqa: N815 - the wire's own spelling
+    selfUri: str  # noqa: N815 - the wire's own spelling
+
+
+class TargetEntity(_Open):
+    """A target that rules may name."""
+
+    id: str
+    name: str
+    status: Literal["active"]
+    selfUri: str  # noqa: N815 - the wire's own spelling
+
+
+class _RuleEndpoint(HTTPEndpoint):
+    async def get(self, request: Request) -> Response:
+        await authorize(request, READ)
+        rule = await run_in_threadpool(_find, services_of(request), seed.RULE, request.path_params["id"])
+        return JSONResponse(_rule_reply(rule))
+
+    async def put(self, request: Request) -> Response:
+        caller = await authorize(request, WRITE)
+        body = await read_json_object(request)
+        rule = await run_in_threadpool(
+            _replace,
+            services_of(request),
+            request.path_params["id"],
+            body,
+            caller,
+            trace_of(request.scope).request_id,
+        )
+        return JSONResponse(_rule_reply(rule))
+
+
+async def _read_target(request: Request) -> Response:
+    await authorize(request, READ)
+    target = await run_in_threadpool(_find, services_of(request), seed.TARGET, request.path_params["id"])
+    return JSONResponse(
+        {"id": target.id, **target.body, "selfUri": _TARGET_PATH.format(id=target.id)},
+    )
+
+
+def _find(services: Services, kind: str, resource_id: str) -> resources.Resource:
+    found = (
+        resources.find(services.database, kind, resource_id)
+        if re.fullmatch(ID_PATTERN, resource_id)
+        else None
+    )
+    if found is None:
+        raise ApiError(404)
+    return found
+
+
+def _replace(
+    services: Services, rule_id: str, body: dict[str, Any], caller: Caller, request_id: str | None
+) -> resources.Resource:
+    present = _find(services, seed.RULE, rule_id)
+    details = tuple(_problems(services, body, present))
+    if details:
+        fields = ", ".join(dict.fromkeys(detail.fieldName for detail in details))
+        raise ApiError(400, f"The rule is not valid. Check: {fields}", details=details)
+    try:
+        after = resources.replace(
+            services.database,
+            seed.RULE,
+            rule_id,
+            expected=body["version"],
+            body={key: value for key, value in body.items() if key not in _READ_ONLY},
+            client_id=caller.client_id,
+            request_id=request_id,
+        )
+    except resources.StaleVersionError as stale:
+        raise ApiError(
+            409,
+            f"Version {body['version']} of rule {rule_id} is stale: the current version is {stale.current}.",
+            details=(Detail("version.mismatch", "version", rule_id, present.body["name"]),),
+            params={"version": str(body["version"]), "currentVersion": str(stale.current)},
+        ) from stale
+    if after is None:
+        raise ApiError(404)
+    return after
+
+
+def _problems(services: Services, body: dict[str, Any], present: resources.Resource) -> Iterator[Detail]:
+    name = present.body["name"]
+    try:
+        rule = RuleUpdate.model_validate(body)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_context=False, include_input=False):
+            code = f"{'required' if problem['type'] == 'missing' else 'invalid'}.field"
+            yield Detail(code, _field_name(problem["loc"]), present.id, name)
+        return
+    if _expression_characters(body["conditions"]) > MAX_EXPRESSION_CHARACTERS:
+        yield Detail("expressions.too.long", "conditions", present.id, name)
+    unknown = resources.missing(services.database, seed.TARGET, [target.id for target in rule.targets])
+    for index, target in enumerate(rule.targets):
+        if target.id in unknown:
+            yield Detail("target.not.found", f"targets[{index}].id", target.id)
+
+
+def _field_name(location: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+
+
+def _expression_characters(conditions: list[Any]) -> int:
+    return sum(len(json.dumps(condition, ensure_ascii=False)) for condition in conditions)
+
+
+def _rule_reply(rule: resources.Resource) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        **rule.body,
+        "version": rule.version,
+        "dateCreated": rule.created,
+        "dateModified": rule.modified,
+        "createdBy": {"id": rule.created_by},
+        "modifiedBy": {"id": rule.modified_by},
+        "selfUri": _RULE_PATH.format(id=rule.id),
+    }
+
+
+_REFUSED_READS: Final = (403, 404, 429)
+ROUTES: Final = (
+    Route(_RULE_PATH, _RuleEndpoint),
+    Route(_TARGET_PATH, _read_target, methods=["GET"]),
+)
+OPERATIONS: Final = (
+    Operation(
+        "get",
+        _RULE_PATH,
+        "getEventbridgeRoutingRule",
+        "Read a rule",
+        Rule,
+        scope=READ,
+        errors=_REFUSED_READS,
+        ids=("demo-rule", "demo-rule-unknown-fields"),
+    ),
+    Operation(
+        "put",
+        _RULE_PATH,
+        "putEventbridgeRoutingRule",
+        "Replace a rule, if it still has the version that the body names",
+        Rule,
+        scope=WRITE,
+        body=RuleUpdate,
+        errors=(*_REFUSED_READS, 400, 409, 413, 415),
+        ids=("demo-rule", "demo-rule-unknown-fields"),
+    ),
+    Operation(
+        "get",
+        _TARGET_PATH,
+        "getEventbridgeTarget",
+        "Read a target",
+        TargetEntity,
+        scope=READ,
+        errors=_REFUSED_READS,
+        ids=("target-uuid-12345", "target-001"),
+    ),
+)

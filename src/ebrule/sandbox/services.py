@@ -1,0 +1,49 @@
+"""What every route of a running sandbox can reach: its configuration and its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+    from ebrule.sandbox.database import Database
+
+
+@dataclass(frozen=True)
+class Config:
+    """How one server process behaves; what it stores is shared with every other on the same folder.
+
+    Args:
+        state_dir: The folder of the state file.
+        latency_ms: Milliseconds that every request waits before anything else happens.
+        faults: Fault specifications, see ``faults.parse``.
+        rate_limit: Requests a minute for each token; 0 means no limit.
+        token_seconds: For how long a new token is good.
+        client: Id and secret of the OAuth client with every scope, in place of the well-known ones.
+    """
+
+    state_dir: Path
+    latency_ms: float = 0
+    faults: Sequence[str] = ()
+    rate_limit: int = 300
+    token_seconds: int = 86_400
+    client: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes work with."""
+
+    config: Config
+    database: Database
+
+
+def services_of(request: Request) -> Services:
+    """Find the services of the application that a request came to."""
+    services: Services = request.app.state.services
+    return services

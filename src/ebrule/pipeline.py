@@ -380,7 +380,7 @@ class _Update:
         org = self.settings.require_org()
         event = make_event(
             plan.kind,
-            org.api_url,
+            org.name,
             rule,
             self.redactor.data(rule.data),
             previous_version=self.result.base_version or 0,

@@ -40,6 +40,9 @@ REGIONS = {
 }
 """AWS region → domain (source: the Terraform provider's and the official SDK's tables)."""
 
+SANDBOX = "sandbox"
+"""The region of the built-in sandbox; whoever starts it passes its URL as well."""
+
 NO_ORG = "no org to talk to"
 NO_ORG_HINT = (
     "Set GENESYSCLOUD_REGION, GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET (the gc CLI's and "
@@ -74,7 +77,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Org:
-    """One org and the credentials for it: either a client's id and secret, or an access token."""
+    """One org and the credentials for it: either a client's id and secret, or an access token.
+
+    ``name`` is the AWS region where it is known, however it was given, so that records of the same org agree.
+    """
 
     name: str
     api_url: str
@@ -155,7 +161,7 @@ def _org(options: Options, environ: Mapping[str, str]) -> tuple[Org | None, Acce
         text = _first(environ, "GENESYSCLOUD_OAUTHCLIENT_SECRET", "GENESYS_CLIENT_SECRET")
         secret = SecretStr(text) if text else None
     token = environ.get("GENESYSCLOUD_ACCESS_TOKEN")
-    name = region or urlsplit(api_url).netloc
+    name = _name_of(api_url, region)
     if token and not (options.client_id or options.client_secret):
         return Org(name, api_url, login_url, access_token=SecretStr(token)), None
     absent = [
@@ -186,11 +192,17 @@ def domain_of(region: str) -> str:
     for prefix in ("", "api.", "login.", "my.", "apps."):
         if name.startswith(prefix) and name[len(prefix) :] in REGIONS.values():
             return name[len(prefix) :]
-    near = difflib.get_close_matches(name, [*REGIONS, *REGIONS.values(), "sandbox"], n=1)
+    near = difflib.get_close_matches(name, [*REGIONS, *REGIONS.values(), SANDBOX], n=1)
     hint = (
         f'Did you mean "{near[0]}"?' if near else f"Regions: {', '.join(REGIONS)}; their domains; or sandbox."
     )
     raise UsageError(f"{region!r} is no region", hint=hint, code="unknown-region")
+
+
+def _name_of(api_url: str, region: str | None) -> str:
+    host = urlsplit(api_url).netloc
+    by_host = {f"api.{domain}": name for name, domain in REGIONS.items()}
+    return by_host.get(host) or (SANDBOX if region == SANDBOX else host)
 
 
 def checked_url(text: str, what: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from ebrule import __version__
 from ebrule.cli import diff, sandbox, show, update, validate
@@ -37,8 +38,8 @@ app = typer.Typer(
     context_settings=_PLAIN,
 )
 app.command("update", help=update.HELP)(update.command)
-app.command("validate", help=validate.HELP, no_args_is_help=True)(validate.command)
-app.command("show", help=show.HELP, no_args_is_help=True)(show.command)
+app.command("validate", help=validate.HELP)(validate.command)
+app.command("show", help=show.HELP)(show.command)
 app.command("diff", help=diff.HELP)(diff.command)
 
 _sandbox = typer.Typer(
@@ -84,7 +85,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    pairs = zip(arguments, [*arguments[1:], ""], strict=False)
     return any(
         (name in ("--output", "-o") and value == "json") or name in ("--output=json", "-ojson")
         for name, value in pairs
@@ -110,10 +111,10 @@ def _misused(error: typer.TyperException, arguments: Sequence[str]) -> int:
 
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "ebrule"
-    message = error.format_message()
-    if not message:  # no arguments at all: Typer has printed the help
-        return int(ExitCode.USAGE)
-    return _failed(UsageError(message, hint=f"See: {path} --help"), arguments)
+    if not arguments[path.count(" ") :] and isinstance(getattr(context, "command", None), TyperGroup):
+        typer.echo(context.get_help())
+        return int(ExitCode.OK)
+    return _failed(UsageError(error.format_message(), hint=f"See: {path} --help"), arguments)
 
 
 def _bug(error: Exception, arguments: Sequence[str]) -> int:

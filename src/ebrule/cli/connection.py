@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ebrule.core.pace import Pace
     from ebrule.settings import Settings
 
-SANDBOX = "sandbox"
-
 
 @dataclass(frozen=True)
 class Opened:
@@ -39,7 +37,7 @@ def opened(
     """
     from ebrule.cli.progress import Progress  # noqa: PLC0415
     from ebrule.core.pace import Pace  # noqa: PLC0415 - not needed by commands that talk to no org
-    from ebrule.settings import Options, load_settings  # noqa: PLC0415
+    from ebrule.settings import SANDBOX, Options, load_settings  # noqa: PLC0415
 
     region = connection.region or os.environ.get("GENESYSCLOUD_REGION")
     wants_sandbox = region == SANDBOX
@@ -63,5 +61,4 @@ def opened(
         stack.callback(progress.stop)
         pace = Pace(settings.deadline, observe=progress)
         stack.enter_context(stop_on_signals(pace.interrupt))
-        name = SANDBOX if wants_sandbox else settings.org.name if settings.org else ""
-        yield Opened(settings, pace, name)
+        yield Opened(settings, pace, settings.org.name if settings.org else "")

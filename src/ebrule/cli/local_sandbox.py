@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from ebrule.errors import UsageError
-from ebrule.settings import Options, load_settings
+from ebrule.settings import SANDBOX, Options, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def with_sandbox(options: Options, environ: Mapping[str, str]) -> Iterator[Optio
     With an ``api_url``, that is taken for a sandbox that runs already.
     """
     client_id, secret = CLIENT
-    options = replace(options, region=None, client_id=client_id, client_secret=SecretStr(secret))
+    options = replace(options, region=SANDBOX, client_id=client_id, client_secret=SecretStr(secret))
     if options.api_url or environ.get("EBRULE_API_URL"):
         yield options
         return

@@ -106,12 +106,14 @@ def short_path(path: Path) -> str:
 
 def show_error(screen: Screen, error: EbruleError, *, file: str | None = None) -> None:
     """Print what happened, where, and what to do next, on standard error."""
-    if isinstance(error, InvalidRuleError) and error.problems and error.source is not None:
-        for problem in error.problems:
-            show_problem(screen.err, problem, error.source)
+    problems = error.problems if isinstance(error, InvalidRuleError) else ()
+    source = error.source if isinstance(error, InvalidRuleError) else None
+    if source is not None:
+        for problem in problems:
+            show_problem(screen.err, problem, source)
     screen.err(("error:", "error"), f" {error.message}")
-    if isinstance(error, InvalidRuleError) and error.source is None:
-        for problem in error.problems:
+    if source is None:
+        for problem in problems:
             screen.err(f"  [{problem.id}] {problem.message}")
     if isinstance(error, (ConflictError, UnknownOutcomeError)) and error.overlaps:
         screen.err()

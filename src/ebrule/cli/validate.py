@@ -86,7 +86,7 @@ def _count(number: int, what: str) -> str:
 
 
 def command(  # noqa: D103 - the help text is passed to Typer
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Rule files; - is standard input.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Rule files; - is standard input.")],
     kind: o.KindOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
     output: o.OutputOption = o.Output.TEXT,

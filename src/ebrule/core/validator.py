@@ -141,7 +141,7 @@ def path_text(path: Path) -> str:
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text or "the file"
+    return text
 
 
 def _owner(path: Path) -> str:

@@ -111,7 +111,7 @@ def make_event(
 
     Args:
         kind: the rule's kind.
-        org: the API's origin.
+        org: what the org is known by.
         rule: the rule as the org has it now.
         shown: the same with sensitive values taken out.
         previous_version: the version that was replaced.

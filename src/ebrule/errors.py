@@ -25,8 +25,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ebrule.operation import UpdateResult
-
 
 class ExitCode(enum.IntEnum):
     """The exit codes of the command line; the texts that explain them stand in ``cli/exits.py``."""
@@ -102,7 +100,7 @@ class EbruleError(Exception):
         self.hint = hint
         self.http_status = http_status
         self.correlation_id = correlation_id
-        self.result: UpdateResult | None = None
+        self.result: Any = None
         if code is not None:
             self.code = code
 

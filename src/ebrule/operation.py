@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import contextlib
+import hashlib
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ebrule.core.audit import new_operation_id
+from ebrule.core.client import HttpxTransport
+from ebrule.core.notices import Warned
+from ebrule.core.pace import OutOfTimeError
+from ebrule.core.webhook import send_event
 from ebrule.errors import (
     ConflictError,
     EbruleError,
     ExitCode,
+    InterruptedRunError,
     InvalidRuleError,
     LedgerError,
+    Overlap,
     Source,
     UnknownOutcomeError,
 )
@@ -20,11 +29,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ebrule.core.audit import AuditLog
+    from ebrule.core.pace import Pace
     from ebrule.core.updater import Intent
-    from ebrule.core.webhook import Event, Try
-    from ebrule.errors import Overlap, Problem
+    from ebrule.core.webhook import Endpoint, Event, Try
+    from ebrule.errors import Problem
+    from ebrule.history import Drift
     from ebrule.redaction import Redactor
     from ebrule.rules.changes import Change
+    from ebrule.rules.kind import Data
+    from ebrule.settings import Network
 
 SCHEMA_VERSION = 1
 
@@ -45,8 +58,9 @@ class UpdateResult:
         latency_ms: of the accepted PUT; None where there was none, or its answer got lost.
         confirmed: True where reading back settled what the PUT's own answer did not.
         changes: what the file changes.
-        merged: what others changed meanwhile and was kept.
+        merged: what others changed meanwhile and was kept; in JSON also what a plan keeps of the drift.
         overwritten: what others changed meanwhile and was not kept, because the caller said so.
+        drift: what others changed since the ledger's last update of the rule; only a plan tells it.
         webhook: ``delivered``, ``pending``, ``disabled`` or ``not_sent``.
         event_id: the announcement's id, where there is one.
         audit_log: the ledger; None where nothing is recorded.
@@ -71,6 +85,7 @@ class UpdateResult:
     changes: list[Change] = field(default_factory=list)
     merged: list[Change] = field(default_factory=list)
     overwritten: list[Overlap] = field(default_factory=list)
+    drift: Drift | None = None
     webhook: str = "not_sent"
     event_id: str | None = None
     audit_log: Path | None = None
@@ -103,7 +118,7 @@ class UpdateResult:
             "conflicts": self.conflicts,
             "latency_ms": None if self.latency_ms is None else round(self.latency_ms, 3),
             "changes": changes_json(self.changes),
-            "merged": changes_json(self.merged),
+            "merged": changes_json([*self.merged, *(self.drift.kept if self.drift else ())]),
             "webhook": self.webhook,
             "event_id": self.event_id,
             "audit": {
@@ -153,82 +168,104 @@ def problem_json(problem: Problem) -> dict[str, Any]:
     }
 
 
+def redact_error(redactor: Redactor, error: EbruleError) -> None:
+    """Take the secrets out of an error that is about to be shown and recorded."""
+    error.message = redactor.text(error.message)
+    if isinstance(error, (ConflictError, UnknownOutcomeError)):
+        error.overlaps = tuple(redacted_overlap(redactor, overlap) for overlap in error.overlaps)
+    if isinstance(error, InvalidRuleError):
+        error.problems = tuple(replace(each, message=redactor.text(each.message)) for each in error.problems)
+
+
+def redacted_overlap(redactor: Redactor, overlap: Overlap) -> Overlap:
+    """Return an overlap without its secrets."""
+    return Overlap(**redactor.data(asdict(overlap)))
+
+
 class Operation:
-    """Writes one operation's records, and nothing sensitive.
+    """Writes the records of one operation, announces it, and keeps ``result`` true to what could be written.
+
+    What is passed in has no secrets any more.
 
     Args:
         ledger: where to.
-        operation_id: what the records are found by.
+        result: what is known, and is recorded.
         facts: what each intent says of the run: ``actor``, ``region``, ``reason``, ``tool_version``.
-        redactor: takes the secrets out.
+        pace: the run's time.
     """
 
-    def __init__(
-        self, ledger: AuditLog, operation_id: str, facts: Mapping[str, Any], redactor: Redactor
-    ) -> None:
-        self.id = operation_id
-        self.redactor = redactor
-        self.head: str | None = None
+    def __init__(self, ledger: AuditLog, result: UpdateResult, facts: Mapping[str, Any], pace: Pace) -> None:
+        self.id = new_operation_id()
         self._ledger = ledger
+        self._result = result
         self._facts = facts
+        self._pace = pace
+        result.audit_log, result.operation_id, result.head = ledger.path, self.id, ledger.head()
 
-    def intent(
-        self, result: UpdateResult, intent: Intent, before: Any, changes: list[Change], digest: str
-    ) -> None:
+    def intent(self, intent: Intent, before: Data, after: Data, changes: list[Change]) -> None:
         """Record that a PUT is about to be sent; raises :class:`LedgerError` where that cannot be made durable."""
-        overwrites = [
-            {"path": overlap.path, **self.redactor.data({"ours": overlap.ours, "theirs": overlap.theirs})}
-            for overlap in intent.overwritten
-        ]
+        overwrites = [{"path": each.path, "theirs": each.theirs} for each in self._result.overwritten]
         self._append(
             "intent",
-            result,
             base_version=intent.base.version,
             attempt=intent.attempt,
-            body_sha256=digest,
+            body_sha256=hashlib.sha256(intent.body).hexdigest(),
             before=before,
-            after=self.redactor.data(intent.wanted),
+            after=after,
             changes=changes_json(changes),
             **({"overwrites": overwrites} if overwrites else {}),
             **self._facts,
         )
 
-    def outcome(self, result: UpdateResult, correlation_id: str | None, event: Event | None) -> None:
-        """Record how the operation ended; raises :class:`LedgerError` where that cannot be made durable."""
-        error = result.error
-        self._append(
-            "outcome",
-            result,
-            version=result.version,
-            latency_ms=None if result.latency_ms is None else round(result.latency_ms, 3),
-            success=error is None,
-            error=None if error is None else self.redactor.text(error.message),
-            result=result.result,
-            exit_code=result.exit_status,
-            attempts=result.attempts,
-            conflicts=result.conflicts,
-            correlation_id=correlation_id or (error.correlation_id if error else None),
-            event=event,
-        )
+    def outcome(
+        self, redactor: Redactor, correlation_id: str | None = None, event: Event | None = None
+    ) -> None:
+        """Record how the operation ended; where that fails, ``result.recorded`` says so, and the observer is told."""
+        result, error = self._result, self._result.error
+        with self._pace.shield():
+            try:
+                self._append(
+                    "outcome",
+                    version=result.version,
+                    latency_ms=None if result.latency_ms is None else round(result.latency_ms, 3),
+                    success=error is None,
+                    error=None if error is None else redactor.text(error.message),
+                    result=result.result,
+                    exit_code=0 if error is None else error.exit_status,
+                    attempts=result.attempts,
+                    conflicts=result.conflicts,
+                    correlation_id=correlation_id,
+                    event=event,
+                )
+            except (LedgerError, InterruptedRunError) as failure:
+                result.recorded = False
+                self._pace.observe(Warned(f"how this run ended could not be recorded: {failure.message}"))
 
-    def delivery(self, result: UpdateResult, url: str, tried: Try) -> None:
-        """Record one try to deliver the event; raises :class:`LedgerError` where that cannot be made durable."""
-        self._append(
-            "delivery",
-            result,
-            event_id=result.event_id,
-            url=url,
-            status=tried.status,
-            attempt=tried.attempt,
-            success=tried.success,
-        )
+    def announce(self, endpoint: Endpoint, event: Event, network: Network) -> None:
+        """Deliver the event, and record each try; ``result.webhook`` says whether it arrived."""
+        transport = HttpxTransport(network, secure=endpoint.secure)
 
-    def _append(self, record_type: str, known: UpdateResult, /, **fields: Any) -> None:
-        try:
-            self.head = self._ledger.append(
-                record_type, self.id, rule_id=known.rule_id, kind=known.kind, **fields
+        def record(tried: Try) -> None:
+            self._append(
+                "delivery",
+                event_id=event["id"],
+                url=endpoint.shown,
+                status=tried.status,
+                attempt=tried.attempt,
+                success=tried.success,
             )
-        except LedgerError:
-            known.recorded = False
-            raise
-        known.head = self.head
+
+        with contextlib.closing(transport), self._pace.shield():
+            try:
+                if send_event(endpoint, event, transport=transport, pace=self._pace, on_try=record):
+                    self._result.webhook = "delivered"
+            except (LedgerError, InterruptedRunError, OutOfTimeError) as failure:
+                self._pace.observe(
+                    Warned(f"the event's delivery is not recorded, so it stays pending: {failure}")
+                )
+
+    def _append(self, record_type: str, **fields: Any) -> None:
+        result = self._result
+        result.head = self._ledger.append(
+            record_type, self.id, rule_id=result.rule_id, kind=result.kind, **fields
+        )

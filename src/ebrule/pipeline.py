@@ -6,49 +6,44 @@ read beside the GET.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from ebrule import __version__
 from ebrule.core.actor import actor
-from ebrule.core.audit import AuditLog, new_operation_id
+from ebrule.core.audit import AuditLog
 from ebrule.core.auth import connect
-from ebrule.core.client import HttpxTransport
 from ebrule.core.fetcher import fetch_rule
-from ebrule.core.notices import Merged, Warned
+from ebrule.core.notices import Merged
 from ebrule.core.pace import OutOfTimeError, Pace
 from ebrule.core.updater import Hooks, Intent, Landed, OnConflict, Policy, Updater
 from ebrule.core.validator import check_rule, reference_checks
-from ebrule.core.webhook import Endpoint, Event, make_event, send_event
+from ebrule.core.webhook import Endpoint, Event, make_event
 from ebrule.errors import (
     ConflictError,
     EbruleError,
-    InterruptedRunError,
     InvalidRuleError,
     LedgerError,
-    Overlap,
-    Problem,
     UnavailableError,
     UnknownOutcomeError,
     UsageError,
     VersionGoneError,
 )
-from ebrule.operation import Operation, UpdateResult
+from ebrule.history import History
+from ebrule.operation import Operation, UpdateResult, redact_error, redacted_overlap
 from ebrule.plan import Plan, RuleFile, invalid, load_rule, located, make_plan
-from ebrule.redaction import Redactor, load_key
-from ebrule.rules.changes import Change, diff
+from ebrule.redaction import Redactor, load_key, present_key
+from ebrule.rules.changes import Change, diff, merge3
 from ebrule.rules.kind import Rule, checked_id
 
 if TYPE_CHECKING:
     from ebrule.core.auth import Session
     from ebrule.core.client import Transport
-    from ebrule.rules.kind import Data
+    from ebrule.rules.kind import Data, Kind
     from ebrule.settings import Settings
 
 
@@ -156,8 +151,9 @@ class _Update:
             self.endpoint = Endpoint(settings.webhook_url, settings.webhook_secret)
         rule_id = checked_id(options.rule_id) if options.rule_id is not None else None
         self.result = UpdateResult(rule_id=rule_id, kind=options.kind)
-        self._key = secrets.token_bytes(32)
-        self.redactor = Redactor(self._key)
+        self.ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=pace.check)
+        self.key = b""
+        self.redactor = Redactor(self.key)
 
     def run(self, load: Callable[..., RuleFile]) -> UpdateResult:
         """Run all stages; hang what is known on the error that ends them."""
@@ -172,38 +168,35 @@ class _Update:
         return self.result
 
     def _plan(self, load: Callable[..., RuleFile]) -> None:
+        self.key = present_key(self.settings.state_dir) or secrets.token_bytes(32)
         try:
             rule_file = self._load(load)
             with self._session() as session:
-                if not self._read(session, rule_file).is_empty:
-                    self.result.result = "planned"
+                plan = self._read(session, rule_file)
+            self.result.drift = self._history(rule_file).drift(plan)
+            if not plan.is_empty:
+                self.result.result = "planned"
         except EbruleError as error:
-            self._redact(error)
+            redact_error(self.redactor, error)
             raise
 
     def _update(self, load: Callable[..., RuleFile]) -> None:
-        ledger = AuditLog(self.settings.audit_log, now=self.pace.clock.now, check_stop=self.pace.check)
-        ledger.prepare()
-        self._key = load_key(self.settings.state_dir)
-        self.redactor = Redactor(self._key)
-        operation = Operation(ledger, new_operation_id(), self._facts(), self.redactor)
-        self.result.audit_log, self.result.operation_id, self.result.head = (
-            ledger.path,
-            operation.id,
-            ledger.head(),
-        )
-        with ledger.running(operation.id):
+        self.ledger.prepare()
+        self.key = load_key(self.settings.state_dir)
+        self.redactor = Redactor(self.key)
+        operation = Operation(self.ledger, self.result, self._facts(), self.pace)
+        with self.ledger.running(operation.id):
             try:
                 rule_file = self._load(load)
-                operation.redactor = self.redactor
-                self._change(rule_file, operation)
+                with self._session() as session:
+                    self._change(session, rule_file, operation)
             except UsageError:
                 raise
             except EbruleError as error:
-                self._redact(error)
+                redact_error(self.redactor, error)
                 self.result.error = error
                 self.result.result = "unknown" if isinstance(error, UnknownOutcomeError) else "failed"
-                self._record_outcome(operation, error.correlation_id, None)
+                operation.outcome(self.redactor, error.correlation_id)
                 raise
 
     def _facts(self) -> dict[str, Any]:
@@ -214,50 +207,23 @@ class _Update:
             "tool_version": __version__,
         }
 
-    def _record_outcome(self, operation: Operation, correlation_id: str | None, event: Event | None) -> None:
-        with self.pace.shield():
-            try:
-                operation.outcome(self.result, correlation_id, event)
-            except (LedgerError, InterruptedRunError) as error:
-                self.result.recorded = False
-                self.pace.observe(Warned(f"how this run ended could not be recorded: {error.message}"))
-
-    # --- before anything is sent ------------------------------------------------------------------------------------
+    # --- before anything is sent ------------------------------------------------------------------------------
 
     def _load(self, load: Callable[..., RuleFile]) -> RuleFile:
         try:
             rule_file = self.pace.call(partial(load, kind=self.options.kind), limit=self.pace.left())
         except OutOfTimeError:
             raise _too_late("the rule file could not be read") from None
-        self.redactor = Redactor(self._key, rule_file.document.secrets)
-        result = self.result
-        result.kind, result.source, result.warnings = (
-            rule_file.kind.name,
-            rule_file.document.source,
-            rule_file.warnings,
-        )
-        if result.rule_id is None:
-            if rule_file.rule_id is None:
-                raise UsageError(
-                    "which rule? Neither --rule-id nor the file names one",
-                    hint="--rule-id ID",
-                    code="no-rule-id",
-                )
-            result.rule_id = rule_file.rule_id
-        elif rule_file.rule_id not in (None, result.rule_id):
+        self.redactor = Redactor(self.key, rule_file.document.secrets)
+        result, document = self.result, rule_file.document
+        result.kind, result.source, result.warnings = rule_file.kind.name, document.source, rule_file.warnings
+        said = _agreed("--rule-id", result.rule_id, document.source.name, rule_file.rule_id)
+        if said is None:
             raise UsageError(
-                f"--rule-id says {result.rule_id}, and {rule_file.document.source.name} says {rule_file.rule_id}",
-                hint="Leave out --rule-id, or correct the file's id.",
-                code="two-rule-ids",
+                "which rule? Neither --rule-id nor the file names one", hint="--rule-id ID", code="no-rule-id"
             )
-        if None not in (self.options.expect_version, rule_file.version) and (
-            self.options.expect_version != rule_file.version
-        ):
-            raise UsageError(
-                f"--expect-version says {self.options.expect_version}, and the file says {rule_file.version}",
-                hint="Leave out --expect-version, or correct the file's version.",
-                code="two-versions",
-            )
+        result.rule_id = said
+        _agreed("--expect-version", self.options.expect_version, document.source.name, rule_file.version)
         return rule_file
 
     def _session(self) -> Session:
@@ -269,159 +235,163 @@ class _Update:
             transport=self.transport,
         )
 
+    def _history(self, rule_file: RuleFile) -> History:
+        region = self.settings.require_org().name
+        return History(self.ledger, Redactor(self.key), rule_file.kind, self.result.rule_id or "", region)
+
     def _read(self, session: Session, rule_file: RuleFile) -> Plan:
         """Read the rule, beside it what the file refers to, and compare."""
         kind, rule_id = rule_file.kind, self.result.rule_id or ""
         references = kind.references(rule_file.fields) if self.options.check_targets else []
-        checks = reference_checks(session.reader, references)
+        read: list[Callable[[], Any]] = [
+            partial(fetch_rule, session.reader, kind, rule_id),
+            *reference_checks(session.reader, references),
+        ]
         try:
-            read: list[Callable[[], Any]] = [partial(fetch_rule, session.reader, kind, rule_id), *checks]
-            results = self.pace.call_all(read)
+            base, *found = self.pace.call_all(read)
         except OutOfTimeError:
             raise _too_late("the org did not answer") from None
-        base: Rule = results[0]
-        found: list[Problem | None] = results[1:]
         result = self.result
         result.base_version = result.version = base.version
         result.rule_name = base.data.get("name")
         problems = [located(rule_file.document, problem) for problem in found if problem is not None]
         if problems:
             raise invalid(rule_file.document, problems)
-        plan = make_plan(rule_file, base)
-        expected = self._expected(rule_file)
-        if expected is not None and expected != base.version:
-            raise VersionGoneError(
-                f"{rule_id} has version {base.version}, and version {expected} was expected. Nothing was sent.",
-                hint=f"See what changed: ebrule diff --rule-id {rule_id} --file {rule_file.document.source.name}",
-            )
-        result.changes = self._changes(plan.kind.content(base.data), plan.wanted, rule_file)
+        plan = self._compared(rule_file, base)
+        result.changes = self._changes(kind, kind.content(base.data), plan.wanted)
         if plan.is_empty:
             result.result = "unchanged"
         return plan
 
+    def _compared(self, rule_file: RuleFile, base: Rule) -> Plan:
+        """Lay the file over the rule as read, or over the older version that the file was made from."""
+        expected = self._expected(rule_file)
+        if expected is None or expected == base.version:
+            return make_plan(rule_file, base)
+        moved = f"{base.id} has version {base.version}, and version {expected} was expected"
+        file = rule_file.document.source.name
+        theirs = rule_file.kind.content(base.data)
+        was = self._history(rule_file).content_at(expected, theirs, dict(rule_file.fields))
+        if was is None:
+            hint = f"See what differs: ebrule diff --rule-id {base.id} --file {file}, without the version."
+            raise VersionGoneError(moved, hint=hint)
+        kind = rule_file.kind
+        older = Rule(base.id, expected, was)
+        merge = merge3(kind.shape, was, make_plan(rule_file, older).wanted, theirs)
+        if self.options.on_conflict in (None, "fail") or self.options.expect_version is not None:
+            hint = "To merge with what changed since, give --on-conflict merge."
+            raise VersionGoneError(moved, merge.overlaps, hint=hint)
+        if merge.overlaps and self.options.on_conflict == "merge":
+            raise ConflictError(
+                f"{moved}; what changed since is in a field that this update changes too", merge.overlaps
+            )
+        self._merged(kind, older, base)
+        return Plan(kind, base, merge.content, overwritten=merge.overlaps)
+
     def _expected(self, rule_file: RuleFile) -> int | None:
         return self.options.expect_version if self.options.expect_version is not None else rule_file.version
 
-    def _changes(self, before: Data, after: Data, rule_file: RuleFile) -> list[Change]:
-        return diff(rule_file.kind.shape, self.redactor.data(before), self.redactor.data(after))
+    def _changes(self, kind: Kind, before: Data, after: Data) -> list[Change]:
+        return diff(kind.shape, self.redactor.data(before), self.redactor.data(after))
 
-    # --- the update ---------------------------------------------------------------------------------------------------
+    def _merged(self, kind: Kind, was: Rule, present: Rule) -> None:
+        changes = self._changes(kind, kind.content(was.data), kind.content(present.data))
+        self.result.merged += changes
+        self.pace.observe(Merged(was.version, present.version, tuple(changes)))
 
-    def _change(self, rule_file: RuleFile, operation: Operation) -> None:
-        with self._session() as session:
-            plan = self._read(session, rule_file)
-            if plan.is_empty:
-                self._record_outcome(operation, None, None)
-                if not self.result.recorded:
-                    raise LedgerError(
-                        "the ledger cannot be written; the rule is as the file says, and nothing was sent"
-                    )
-                return
-            updater = self._updater(session, plan, rule_file, operation)
-            try:
-                landed = updater.run()
-            finally:
-                self.result.attempts, self.result.conflicts = updater.attempts, updater.conflicts
-                self.result.base_version = updater.base.version
-            self._landed(plan, landed, operation)
+    # --- the update -------------------------------------------------------------------------------------------
+
+    def _change(self, session: Session, rule_file: RuleFile, operation: Operation) -> None:
+        plan = self._read(session, rule_file)
+        if plan.is_empty:
+            operation.outcome(self.redactor)
+            if not self.result.recorded:
+                raise LedgerError(
+                    "the ledger cannot be written; the rule is as the file says, and nothing was sent"
+                )
+            return
+        updater = self._updater(session, plan, rule_file, operation)
+        try:
+            landed = updater.run()
+        finally:
+            self.result.attempts, self.result.conflicts = updater.attempts, updater.conflicts
+            self.result.base_version = updater.base.version
+        self._landed(plan, landed, operation)
 
     def _updater(self, session: Session, plan: Plan, rule_file: RuleFile, operation: Operation) -> Updater:
-        def before_put(intent: Intent) -> None:
-            before = self.redactor.data(plan.kind.content(intent.base.data))
-            changes = diff(plan.kind.shape, before, self.redactor.data(intent.wanted))
-            self.result.overwritten = [self._redacted(overlap) for overlap in intent.overwritten]
-            operation.intent(self.result, intent, before, changes, hashlib.sha256(intent.body).hexdigest())
+        kind, redact = plan.kind, self.redactor.data
 
-        def merged(was: Rule, present: Rule) -> None:
-            changes = self._changes(plan.kind.content(was.data), plan.kind.content(present.data), rule_file)
-            self.result.merged += changes
-            self.pace.observe(Merged(was.version, present.version, tuple(changes)))
+        def before_put(intent: Intent) -> None:
+            before, after = redact(kind.content(intent.base.data)), redact(intent.wanted)
+            self.result.overwritten = [redacted_overlap(self.redactor, each) for each in intent.overwritten]
+            operation.intent(intent, before, after, diff(kind.shape, before, after))
 
         def check(content: Data) -> None:
-            problems = [found for found in check_rule_content(plan, content) if found.severity == "error"]
+            known = {name: value for name, value in content.items() if name in kind.model.model_fields}
+            problems = [found for found in check_rule(kind, known) if found.severity == "error"]
             if problems:
                 raise InvalidRuleError(
-                    "merged with what others changed meanwhile, the rule would not be right", problems
+                    "merged with what others changed meanwhile, the rule is not right", problems
                 )
 
+        pinned = self._expected(rule_file) == plan.base.version
+        policy = Policy(self.options.on_conflict or "merge", self.options.max_attempts, pinned=pinned)
+        hooks = Hooks(before_put, check, partial(self._merged, kind))
         return Updater(
             session,
-            plan.kind,
+            kind,
             plan.base,
             plan.wanted,
             pace=self.pace,
-            policy=Policy(
-                self.options.on_conflict or "merge",
-                self.options.max_attempts,
-                pinned=self._expected(rule_file) is not None,
-            ),
-            hooks=Hooks(before_put, check, merged),
+            policy=policy,
+            hooks=hooks,
+            overwritten=plan.overwritten,
         )
 
     def _landed(self, plan: Plan, landed: Landed, operation: Operation) -> None:
         """The rule is as wanted: from here on nothing may hide that. Record it, then announce it."""
-        result = self.result
+        result, rule = self.result, landed.rule
         result.version, result.latency_ms, result.confirmed = (
-            landed.rule.version,
+            rule.version,
             landed.latency_ms,
             landed.confirmed,
         )
-        result.rule_name = landed.rule.data.get("name", result.rule_name)
+        result.rule_name = rule.data.get("name", result.rule_name)
         result.result = "updated" if landed.changed else "unchanged"
-        event = self._event(plan, landed.rule, operation) if landed.changed else None
-        self._record_outcome(operation, landed.correlation_id, event)
-        if event is not None:
-            self._announce(event, operation)
+        event = None
+        if landed.changed:
+            result.webhook = "pending" if self.endpoint else "disabled"
+            event = self._event(plan.kind, rule) if self.endpoint else None
+        operation.outcome(self.redactor, landed.correlation_id, event)
+        if self.endpoint and event:
+            operation.announce(self.endpoint, event, self.settings.network)
 
-    def _event(self, plan: Plan, rule: Rule, operation: Operation) -> Event | None:
-        if self.endpoint is None:
-            self.result.webhook = "disabled"
-            return None
-        org = self.settings.require_org()
+    def _event(self, kind: Kind, rule: Rule) -> Event:
         event = make_event(
-            plan.kind,
-            org.name,
+            kind,
+            self.settings.require_org().name,
             rule,
             self.redactor.data(rule.data),
             previous_version=self.result.base_version or 0,
             now=self.pace.clock.now(),
-            head=operation.head or "",
+            head=self.result.head or "",
         )
         self.result.event_id = event["id"]
         return event
 
-    def _announce(self, event: Event, operation: Operation) -> None:
-        if self.endpoint is None:
-            return
-        endpoint = self.endpoint
-        self.result.webhook = "pending"
-        transport = HttpxTransport(self.settings.network, secure=endpoint.secure)
-        record = partial(operation.delivery, self.result, endpoint.shown)
-        with contextlib.closing(transport), self.pace.shield():
-            try:
-                if send_event(endpoint, event, transport=transport, pace=self.pace, on_try=record):
-                    self.result.webhook = "delivered"
-            except (LedgerError, InterruptedRunError, OutOfTimeError) as error:
-                self.pace.observe(
-                    Warned(f"the webhook's delivery could not be recorded or finished: {error}")
-                )
 
-    # --- nothing sensitive leaves -----------------------------------------------------------------------------------
-
-    def _redact(self, error: EbruleError) -> None:
-        error.message = self.redactor.text(error.message)
-        if isinstance(error, (ConflictError, UnknownOutcomeError)):
-            error.overlaps = tuple(self._redacted(overlap) for overlap in error.overlaps)
-
-    def _redacted(self, overlap: Overlap) -> Overlap:
-        values = {"path": overlap.path, "base": overlap.base, "ours": overlap.ours, "theirs": overlap.theirs}
-        return Overlap(**self.redactor.data(values))
+T = TypeVar("T", str, int)
 
 
-def check_rule_content(plan: Plan, content: Data) -> Sequence[Problem]:
-    """Return the problems of a merged rule in the fields that ebrule knows; others are the org's own business."""
-    known = {name: value for name, value in content.items() if name in plan.kind.model.model_fields}
-    return check_rule(plan.kind, known)
+def _agreed(option: str, given: T | None, file: str, said: T | None) -> T | None:
+    """Return what option and file say; raises :class:`UsageError` where they say different things."""
+    if given is not None and said is not None and given != said:
+        raise UsageError(
+            f"{option} says {given}, and {file} says {said}",
+            hint=f"Leave out {option}, or correct the file.",
+            code="disagreement",
+        )
+    return said if given is None else given
 
 
 def _too_late(what: str) -> UnavailableError:

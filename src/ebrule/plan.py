@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from ebrule.core.validator import check_rule, path_text
-from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
+from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
 from ebrule.rulefile import KEEP, Document, load
 from ebrule.rules.changes import equal, overlay
 from ebrule.rules.kind import Kind, Path, Rule, is_id
@@ -47,11 +47,15 @@ class Examined:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an update would do: ``base`` is the rule as read, ``wanted`` the content that it is to have."""
+    """What an update would do: ``base`` is the rule as read, ``wanted`` the content that it is to have.
+
+    ``overwritten`` is what others changed since the version that the file was made from, and the caller gives up.
+    """
 
     kind: Kind
     base: Rule
     wanted: Mapping[str, Any]
+    overwritten: tuple[Overlap, ...] = ()
 
     @property
     def is_empty(self) -> bool:

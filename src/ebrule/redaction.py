@@ -25,38 +25,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _REDACTED = re.compile(r"redacted:[0-9a-f]{16}")
-_MIN_LENGTH = (
-    4  # of a secret that is looked for inside prose and names: a shorter one would be found all over
-)
+# The shortest secret that is looked for inside prose and names: a shorter one would be found all over.
+_MIN_LENGTH = 4
 
 # A name is sensitive where one of these stands anywhere in it …
-_SENSITIVE = re.compile(
-    r"auth|cookie|token|secret|key|passw|passphrase|passcode|signature|credential|session"
-)
+_SENSITIVE = re.compile("auth|cookie|token|secret|key|passw|passphrase|passcode|signature|credential|session")
 # … other than as a piece of a plain word …
 _PLAIN = re.compile(
-    r"author(?!i[sz])|secretar|(?:mon|don|tur|turn|hoc|joc|lac|whis|hot)key|key(?:board|frame|note|pad|stroke|word)"
+    "author(?!i[sz])|secretar|(?:mon|don|tur|turn|hoc|joc|lac|whis|hot)key"
+    "|key(?:board|frame|note|pad|stroke|word)"
 )
 # … or where one of these is a whole word of it.
-_SENSITIVE_WORDS = frozenset(
-    (
-        "bearer",
-        "cred",
-        "creds",
-        "csrf",
-        "jwt",
-        "otp",
-        "pass",
-        "pin",
-        "pw",
-        "pwd",
-        "sid",
-        "sig",
-        "sign",
-        "xsrf",
-    )
-)
-_SENSITIVE_PARAMETERS = frozenset(("code",))  # of a URL: an OAuth code, the key of an Azure function
+_SENSITIVE_WORD = re.compile("bearer|creds?|csrf|jwt|otp|pass|pin|pw|pwd|sid|sig|sign|xsrf")
+# Names that are sensitive only in a URL: an OAuth code, the key of an Azure function.
+_SENSITIVE_PARAMETER = re.compile("code")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 # Two entries of one mapping can hold a name and its value, as in a list of headers; and three a change of
@@ -75,8 +57,9 @@ def is_sensitive(name: str) -> bool:
     ``author`` do. When in doubt, it does.
     """
     lower = name.lower()
-    words = {word.lower() for word in _WORD.findall(name)} | set(_WORD.findall(lower))
-    return bool(_SENSITIVE.search(_PLAIN.sub(" ", lower))) or not _SENSITIVE_WORDS.isdisjoint(words)
+    if _SENSITIVE.search(_PLAIN.sub(" ", lower)):
+        return True
+    return any(_SENSITIVE_WORD.fullmatch(word.lower()) for word in _WORD.findall(name) + _WORD.findall(lower))
 
 
 class Redactor:
@@ -91,8 +74,7 @@ class Redactor:
         self.key = key
         self._secrets = {spelling: secret for secret in secrets for spelling in _spellings(secret)}
         long = sorted((one for one in self._secrets if len(one) >= _MIN_LENGTH), key=len, reverse=True)
-        # The longest first, since one secret may begin with another. What is redacted already is stepped
-        # over.
+        # The longest first, as one secret may begin with another. What is redacted already is stepped over.
         self._long = re.compile("|".join((_REDACTED.pattern, *map(re.escape, long))))
 
     def value(self, text: str) -> str:
@@ -120,9 +102,32 @@ class Redactor:
         return self._string(data) if isinstance(data, str) else data
 
     def text(self, text: str) -> str:
-        """A line for people, without secrets of four characters or more, and sensitive parts of URLs."""
+        """A line for people, without secrets of four characters or more and without secret parts of URLs."""
         known = self._long.sub(lambda match: self.value(self._secrets.get(match[0], match[0])), text)
         return self._urls(known, _URL_IN_TEXT)
+
+    def restore(self, recorded: Any, known: Any) -> Any:
+        """A deep copy of redacted data, in which what ``known`` holds unredacted stands as it is again.
+
+        What stands nowhere in ``known`` stays redacted.
+        """
+        originals: dict[str, Any] = {}
+        self._note_originals(known, self.data(known), originals)
+        return _replaced(recorded, originals)
+
+    def _note_originals(self, data: Any, redacted: Any, originals: dict[str, Any]) -> None:
+        if isinstance(data, Mapping):
+            for (name, value), (shown, other) in zip(data.items(), redacted.items(), strict=True):
+                originals[shown] = name
+                self._note_originals(value, other, originals)
+        elif isinstance(data, (list, tuple)):
+            for value, other in zip(data, redacted, strict=True):
+                self._note_originals(value, other, originals)
+        elif isinstance(data, str):
+            # Another run may have known it as a secret that this one does not know.
+            originals[self.value(data)] = originals[redacted] = data
+        elif isinstance(redacted, str):
+            originals[redacted] = data
 
     def _leaves(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -145,16 +150,27 @@ class Redactor:
         text = grammar.user_information.sub(lambda match: self.value(match[0]), text)
         done, position = [], 0
         for parameter in grammar.parameter.finditer(text):
-            name = unquote_plus(parameter[1])
-            if parameter.start() < position or not (
-                is_sensitive(name) or name.lower() in _SENSITIVE_PARAMETERS
-            ):
+            if parameter.start() < position or not _is_sensitive_parameter(unquote_plus(parameter[1])):
                 continue
             value = grammar.value.match(text, parameter.end())
             if value and value[0]:
                 done += [text[position : value.start()], self.value(value[0])]
                 position = value.end()
         return "".join((*done, text[position:]))
+
+
+def _replaced(recorded: Any, originals: Mapping[str, Any]) -> Any:
+    if isinstance(recorded, Mapping):
+        return {_replaced(name, originals): _replaced(value, originals) for name, value in recorded.items()}
+    if isinstance(recorded, (list, tuple)):
+        return [_replaced(item, originals) for item in recorded]
+    if isinstance(recorded, str) and "redacted:" in recorded:
+        return originals.get(recorded, recorded)
+    return recorded
+
+
+def _is_sensitive_parameter(name: str) -> bool:
+    return is_sensitive(name) or bool(_SENSITIVE_PARAMETER.fullmatch(name.lower()))
 
 
 def _spellings(secret: str) -> set[str]:
@@ -195,7 +211,7 @@ def _grammar(end: str) -> _Grammar:
     broken = rf"[^/?#:@\[{end}]*:(?!\d+\b|[/?#])[^{end}]{{1,1000}}"
     return _Grammar(
         user_information=re.compile(rf"(?<=://)(?:[^/?#{end}]+|{broken})(?=@)"),
-        parameter=re.compile(rf"[?&;#]([^?&;#=\s{end}]+)="),
+        parameter=re.compile(rf"[?&;#]([^?&;#=@(\s{end}]+)="),  # with "@" or "(" it is a filter in a JSONPath
         value=re.compile(rf"[^&#{end}]*"),
     )
 
@@ -205,6 +221,7 @@ _URL_ALONE = _grammar(end=r"\n")
 _URL_IN_TEXT = _grammar(end=r"\s\"<>")
 
 _KEY_SIZE = 32
+_KEY_NAME = "redaction.key"
 _HINT = "Choose another folder with EBRULE_STATE_DIR."
 
 
@@ -217,7 +234,7 @@ def load_key(state_dir: Path) -> bytes:
     Raises:
         LedgerError: the file cannot be read or made, is not this user's own, or holds no key.
     """
-    path = state_dir / "redaction.key"
+    path = state_dir / _KEY_NAME
     try:
         with suppress(FileNotFoundError):
             return _read_key(path)
@@ -226,6 +243,15 @@ def load_key(state_dir: Path) -> bytes:
         return _read_key(path)
     except OSError as exc:
         raise LedgerError(f"cannot read or make the key {path}: {exc.strerror or exc}", hint=_HINT) from exc
+
+
+def present_key(state_dir: Path) -> bytes | None:
+    """The key of this user's digests, or None where none was made yet; makes none.
+
+    Raises:
+        LedgerError: as `load_key` does.
+    """
+    return load_key(state_dir) if os.path.lexists(state_dir / _KEY_NAME) else None
 
 
 def _read_key(path: Path) -> bytes:

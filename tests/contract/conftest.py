@@ -6,13 +6,14 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.sandbox_process import SandboxProcess
+
+from sandbox_process import SandboxProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.sandbox_process import StartSandbox
+    from sandbox_process import StartSandbox
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.sandbox_process import SandboxProcess, StartSandbox
+    from sandbox_process import SandboxProcess, StartSandbox
 
 pytestmark = pytest.mark.loopback
 
@@ -180,7 +180,7 @@ class TestRefusals:
         """A PUT with an old version is a 409 that names both versions."""
         reply = client.put(RULE, json={**rule, "version": 6})
         assert refusal(reply) == (409, "general.conflict")
-        assert reply.json()["message"] == "Version 6 of rule demo-rule is stale: the current version is 7."
+        assert reply.json()["message"] == "Version 6 of demo-rule is stale: the current version is 7."
 
     def test_version_from_the_future(self, client: httpx.Client, rule: dict[str, Any]) -> None:
         """A PUT with a version that is not there yet is a 409, too."""
@@ -445,9 +445,10 @@ class TestRateLimit:
 class TestCompareAndSet:
     """One version has one child, whatever runs at the same time."""
 
-    def test_many_writers(self, start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    def test_many_writers(self, sandbox: SandboxProcess, start_sandbox: StartSandbox) -> None:
         """Eight writers on two servers: each accepted PUT is one step in one unbroken line of versions."""
-        servers = [start_sandbox(tmp_path), start_sandbox(tmp_path)]
+        sandbox.reset()
+        servers = [sandbox, start_sandbox(sandbox.state_dir)]
         start = threading.Barrier(8)
 
         def write(number: int) -> list[str]:
@@ -469,9 +470,10 @@ class TestCompareAndSet:
         assert [(7 + n, 8 + n) for n in range(64)] == [(step.parent, step.version) for step in steps]
         assert sorted(accepted) == sorted(json.loads(step.body)["name"] for step in steps)
 
-    def test_same_version_from_everywhere(self, start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    def test_same_version_from_everywhere(self, sandbox: SandboxProcess, start_sandbox: StartSandbox) -> None:
         """Of sixteen PUTs of one version at one moment, one is accepted."""
-        servers = [start_sandbox(tmp_path), start_sandbox(tmp_path)]
+        sandbox.reset()
+        servers = [sandbox, start_sandbox(sandbox.state_dir)]
         clients = [servers[number % 2].client() for number in range(16)]
         rule = clients[0].get(RULE).json()
         with ThreadPoolExecutor(16) as pool:

@@ -2,29 +2,94 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from ebrule.sandbox.database import Database
 from ebrule.sandbox.faults import parse
+from sandbox_process import SandboxProcess
 
 if TYPE_CHECKING:
-    from tests.sandbox_process import SandboxProcess, StartSandbox
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sandbox_process import StartSandbox
 
 RULE = "/api/v2/eventbridge/routing/rules/demo-rule"
+TARGET = "/api/v2/eventbridge/targets/"
 APPLIED = [(7, 8)]
+SPECIFICATIONS = (
+    "status:status=503,seconds=3",
+    "status:status=501",
+    "status:status=599",
+    "rate-limit",
+    "rate-limit:seconds=42",
+    "conflict",
+    "conflict-400",
+    "status-after:status=500",
+    "drop-before",
+    "drop-after",
+    "hang",
+    "hang-after",
+    "html",
+    "empty",
+    "cut",
+    "huge",
+    "slow:seconds=0.01",
+    "slow:seconds=600",
+    "drip:seconds=0.0001",
+    "drip:seconds=600",
+    "redirect:to=http://127.0.0.2:9/x?a=b",
+    "redirect:status=303,to=http://127.0.0.2:9/x?a=b",
+)
 
 
-def put(sandbox: SandboxProcess, **options: Any) -> httpx.Response:
-    """Read the demo rule and put it back."""
-    with sandbox.client(**options) as client:
-        return client.put(RULE, json=client.get(RULE).json())
+class Faulty:
+    """A sandbox on which each fault has a rule of its own, a copy of the demo rule."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._rule_ids = {text: f"fault-{number:02}" for number, text in enumerate(SPECIFICATIONS)}
+        with contextlib.closing(Database(state_dir)) as database, database.write() as connection:
+            connection.executemany(
+                "INSERT INTO resources (kind, id, version, body, created, created_by, modified, modified_by)"
+                " SELECT kind, ?, version, body, created, created_by, modified, modified_by"
+                " FROM resources WHERE id = 'demo-rule'",
+                [(rule_id,) for rule_id in self._rule_ids.values()],
+            )
+        faults = []
+        for text, rule_id in self._rule_ids.items():
+            kind, _, settings = text.partition(":")
+            faults.append(f"{kind}:path=/{rule_id}" + (f",{settings}" if settings else ""))
+        self.sandbox = SandboxProcess(state_dir, faults=faults)
+        self.client = self.sandbox.client()
+
+    def path(self, fault: str) -> str:
+        """Give the path of a fault's rule."""
+        return RULE.replace("demo-rule", self._rule_ids[fault])
+
+    def put(self, fault: str, **options: Any) -> httpx.Response:
+        """Read a fault's rule and put it back."""
+        rule = self.client.get(self.path(fault)).json()
+        return self.client.put(self.path(fault), json=rule, **options)
+
+    def applied(self, fault: str) -> list[tuple[int, int]]:
+        """Give the versions of what the server applied to a fault's rule."""
+        return [(step.parent, step.version) for step in self.sandbox.history(self._rule_ids[fault])]
+
+    def logged(self, fault: str) -> list[int | None]:
+        """Give the statuses of the PUTs of a fault's rule."""
+        return self.sandbox.requests("PUT", self.path(fault))
 
 
-def steps(sandbox: SandboxProcess) -> list[tuple[int, int]]:
-    """Give the versions of what the server applied."""
-    return [(step.parent, step.version) for step in sandbox.history()]
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
+    """One sandbox for all faults: the tests stay apart by their rules."""
+    running = Faulty(tmp_path_factory.mktemp("faulty"))
+    with contextlib.closing(running.sandbox):
+        yield running
 
 
 @pytest.mark.loopback
@@ -34,7 +99,7 @@ class TestKinds:
     @pytest.mark.parametrize(
         ("fault", "status", "code", "applied"),
         [
-            ("status:status=503", 503, "service.unavailable", []),
+            ("status:status=503,seconds=3", 503, "service.unavailable", []),
             ("status:status=501", 501, "not.implemented", []),
             ("status:status=599", 599, "unknown", []),
             ("rate-limit", 429, "too.many.requests.retry.after", []),
@@ -44,103 +109,98 @@ class TestKinds:
         ],
     )
     def test_error_reply(
-        self, start_sandbox: StartSandbox, fault: str, status: int, code: str, applied: list[tuple[int, int]]
+        self, faulty: Faulty, fault: str, status: int, code: str, applied: list[tuple[int, int]]
     ) -> None:
         """The reply is a Genesys Cloud error, and the PUT was applied or not, as the kind says."""
-        sandbox = start_sandbox(faults=[fault])
-        reply = put(sandbox)
+        reply = faulty.put(fault)
         assert (reply.status_code, reply.json()["code"]) == (status, code)
         assert reply.headers["ININ-Correlation-Id"] == reply.json()["contextId"]
-        assert steps(sandbox) == applied
-        assert sandbox.requests("PUT") == [status]
+        assert faulty.applied(fault) == applied
+        assert faulty.logged(fault) == [status]
 
-    def test_conflict_400_says_so(self, start_sandbox: StartSandbox) -> None:
+    def test_conflict_400_says_so(self, faulty: Faulty) -> None:
         """The 400 that stands for a conflict has the message that clients know it by."""
-        reply = put(start_sandbox(faults=["conflict-400"]))
-        assert "does not match the current version" in reply.json()["message"]
+        assert "does not match the current version" in faulty.put("conflict-400").json()["message"]
 
-    @pytest.mark.parametrize("fault", ["rate-limit:seconds=3", "status:status=503,seconds=3"])
-    def test_retry_after(self, start_sandbox: StartSandbox, fault: str) -> None:
-        """With seconds, an error carries ``Retry-After``."""
-        assert put(start_sandbox(faults=[fault])).headers["Retry-After"] == "3"
+    @pytest.mark.parametrize(
+        ("fault", "seconds"),
+        [("rate-limit:seconds=42", "42"), ("status:status=503,seconds=3", "3"), ("rate-limit", None)],
+    )
+    def test_retry_after(self, faulty: Faulty, fault: str, seconds: str | None) -> None:
+        """With seconds, and only then, an error carries ``Retry-After``."""
+        assert faulty.put(fault).headers.get("Retry-After") == seconds
 
     @pytest.mark.parametrize(("fault", "applied"), [("drop-before", []), ("drop-after", APPLIED)])
-    def test_dropped_connection(
-        self, start_sandbox: StartSandbox, fault: str, applied: list[tuple[int, int]]
-    ) -> None:
+    def test_dropped_connection(self, faulty: Faulty, fault: str, applied: list[tuple[int, int]]) -> None:
         """The connection closes without a byte of reply, before or after the PUT was applied."""
-        sandbox = start_sandbox(faults=[fault])
         with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
-            put(sandbox)
-        assert steps(sandbox) == applied
-        assert sandbox.requests("PUT") == [None]
+            faulty.put(fault)
+        assert faulty.applied(fault) == applied
+        assert faulty.logged(fault) == [None]
 
-    def test_hang(self, start_sandbox: StartSandbox) -> None:
-        """Nothing is answered and nothing applied, until the client gives up."""
-        sandbox = start_sandbox(faults=["hang"])
+    @pytest.mark.parametrize(("fault", "applied"), [("hang", []), ("hang-after", APPLIED)])
+    def test_no_reply(self, faulty: Faulty, fault: str, applied: list[tuple[int, int]]) -> None:
+        """Nothing is answered until the client gives up, before or after the PUT was applied."""
         with pytest.raises(httpx.ReadTimeout):
-            put(sandbox, timeout=httpx.Timeout(20, read=0.5))
-        assert steps(sandbox) == []
+            faulty.put(fault, timeout=httpx.Timeout(20, read=0.5))
+        assert faulty.applied(fault) == applied
+        assert faulty.logged(fault) == [None]
 
-    def test_hang_after(self, start_sandbox: StartSandbox) -> None:
-        """Nothing is answered, but the PUT was applied."""
-        sandbox = start_sandbox(faults=["hang-after"])
-        with pytest.raises(httpx.ReadTimeout):
-            put(sandbox, timeout=httpx.Timeout(20, read=0.5))
-        assert steps(sandbox) == APPLIED
-
-    def test_html(self, start_sandbox: StartSandbox) -> None:
+    def test_html(self, faulty: Faulty) -> None:
         """A page answers in the place of the service, which never sees the PUT."""
-        sandbox = start_sandbox(faults=["html"])
-        reply = put(sandbox)
+        reply = faulty.put("html")
         assert (reply.status_code, reply.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-        assert steps(sandbox) == []
+        assert faulty.applied("html") == []
 
-    def test_empty(self, start_sandbox: StartSandbox) -> None:
+    def test_empty(self, faulty: Faulty) -> None:
         """The PUT is applied, and answered with nothing."""
-        sandbox = start_sandbox(faults=["empty"])
-        reply = put(sandbox)
+        reply = faulty.put("empty")
         assert (reply.status_code, reply.content) == (200, b"")
-        assert steps(sandbox) == APPLIED
+        assert faulty.applied("empty") == APPLIED
 
-    def test_cut(self, start_sandbox: StartSandbox) -> None:
+    def test_cut(self, faulty: Faulty) -> None:
         """The PUT is applied, and its reply ends before the length that it promised."""
-        sandbox = start_sandbox(faults=["cut"])
         with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
-            put(sandbox)
-        assert steps(sandbox) == APPLIED
+            faulty.put("cut")
+        assert faulty.applied("cut") == APPLIED
 
-    def test_huge(self, start_sandbox: StartSandbox) -> None:
+    def test_huge(self, faulty: Faulty) -> None:
         """The PUT is applied, and its reply has more than 5 MiB."""
-        sandbox = start_sandbox(faults=["huge"])
-        reply = put(sandbox)
+        reply = faulty.put("huge")
         assert len(reply.content) > 5 * 1024 * 1024
-        assert reply.json()["version"] == 8
-        assert steps(sandbox) == APPLIED
+        assert (reply.status_code, reply.json()["version"]) == (200, 8)
+        assert faulty.applied("huge") == APPLIED
 
-    def test_slow(self, start_sandbox: StartSandbox) -> None:
-        """The reply comes as it should, later."""
-        assert put(start_sandbox(faults=["slow:seconds=0.01"])).json()["version"] == 8
+    def test_slow(self, faulty: Faulty) -> None:
+        """The reply comes as it should, but later; nothing is applied before."""
+        assert faulty.put("slow:seconds=0.01").json()["version"] == 8
         with pytest.raises(httpx.ReadTimeout):
-            put(start_sandbox(faults=["slow:seconds=600"]), timeout=httpx.Timeout(20, read=0.5))
+            faulty.put("slow:seconds=600", timeout=httpx.Timeout(20, read=0.1))
+        assert faulty.applied("slow:seconds=600") == []
 
-    def test_drip(self, start_sandbox: StartSandbox) -> None:
-        """The reply comes one byte at a time."""
-        sandbox = start_sandbox(faults=["drip:seconds=0.0001"])
-        with sandbox.client() as client:
-            rule = client.get(RULE).json()
-            with client.stream("PUT", RULE, json=rule) as reply:
-                first = next(reply.iter_raw(chunk_size=1))
-        assert first == b"{"
-        assert put(sandbox).json()["version"] == 9
+    def test_drip(self, faulty: Faulty) -> None:
+        """The reply comes one byte at a time, after the PUT was applied."""
+        assert faulty.put("drip:seconds=0.0001").json()["version"] == 8
+        path = faulty.path("drip:seconds=600")
+        rule = faulty.client.get(path).json()
+        with faulty.client.stream("PUT", path, json=rule, timeout=httpx.Timeout(20, read=0.5)) as reply:
+            assert reply.status_code == 200
+            with pytest.raises(httpx.ReadTimeout):
+                reply.read()
+        assert faulty.applied("drip:seconds=600") == APPLIED
 
-    @pytest.mark.parametrize("status", [302, 303])
-    def test_redirect(self, start_sandbox: StartSandbox, status: int) -> None:
+    @pytest.mark.parametrize(
+        ("fault", "status"),
+        [
+            ("redirect:to=http://127.0.0.2:9/x?a=b", 302),
+            ("redirect:status=303,to=http://127.0.0.2:9/x?a=b", 303),
+        ],
+    )
+    def test_redirect(self, faulty: Faulty, fault: str, status: int) -> None:
         """The reply sends the client elsewhere."""
-        sandbox = start_sandbox(faults=[f"redirect:status={status},to=http://127.0.0.2:9/x?a=b"])
-        reply = put(sandbox)
+        reply = faulty.put(fault)
         assert (reply.status_code, reply.headers["Location"]) == (status, "http://127.0.0.2:9/x?a=b")
-        assert steps(sandbox) == []
+        assert faulty.applied(fault) == []
 
     def test_token_throttle(self, start_sandbox: StartSandbox) -> None:
         """The token endpoint throttles with a 400 that says so."""
@@ -166,27 +226,27 @@ class TestChoice:
 
     def test_rate_is_repeatable(self, start_sandbox: StartSandbox) -> None:
         """A rate meets some requests, and with the same seed the same ones."""
-        faults = ["status:status=503,rate=0.5,seed=3,method=GET,path=/health"]
-
-        def statuses() -> list[int]:
-            with start_sandbox(faults=faults).client() as client:
-                return [client.get("/api/v2/health").status_code for _ in range(40)]
-
-        first = statuses()
+        targets = ("target-001", "target-002")
+        faults = [f"status:status=503,rate=0.5,seed=3,method=GET,path={target}" for target in targets]
+        with start_sandbox(faults=faults).client() as client:
+            first, second = (
+                [client.get(TARGET + target).status_code for _ in range(40)] for target in targets
+            )
         assert {200, 503} == set(first)
-        assert first == statuses()
+        assert first == second
 
     def test_method_and_path(self, start_sandbox: StartSandbox) -> None:
         """A fault meets only requests of its method whose path contains its part."""
         sandbox = start_sandbox(faults=["status:status=503,method=GET,path=/targets/", "status:status=502"])
         with sandbox.client() as client:
             assert client.get(RULE).status_code == 200
-            assert client.get("/api/v2/eventbridge/targets/crm").status_code == 503
+            assert client.get(f"{TARGET}crm").status_code == 503
             assert client.put(RULE, json={}).status_code == 502
 
     def test_latency(self, start_sandbox: StartSandbox) -> None:
-        """Extra latency leaves every request right."""
-        assert put(start_sandbox(latency_ms=5)).json()["version"] == 8
+        """Extra latency delays every request, and leaves it right."""
+        with start_sandbox(latency_ms=5).client() as client:
+            assert client.put(RULE, json=client.get(RULE).json()).json()["version"] == 8
 
     def test_any_method(self, start_sandbox: StartSandbox) -> None:
         """``*`` meets every method."""

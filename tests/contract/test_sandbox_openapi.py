@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 from ebrule.sandbox.app import openapi_document
 
 if TYPE_CHECKING:
-    from tests.sandbox_process import SandboxProcess
+    from sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.loopback
 

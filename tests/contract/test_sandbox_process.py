@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from tests.sandbox_process import SandboxProcess
 
 from ebrule.sandbox.database import FILE_NAME, Database, DatabaseError, reset
 from ebrule.sandbox.server import serve
+from sandbox_process import SandboxProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.sandbox_process import StartSandbox
+    from sandbox_process import StartSandbox
 
 RULE = "/api/v2/eventbridge/routing/rules/demo-rule"
 RULES = 4
@@ -77,6 +77,21 @@ class TestStop:
             process.kill()
             # The end of the pipe that the sandbox has inherited is the end of the sandbox.
             assert process.stdout.read() == ""
+
+    def test_client_goes_away(self, start_sandbox: StartSandbox) -> None:
+        """A client that goes before its request is whole changes nothing, and is no error of the server."""
+        sandbox = start_sandbox()
+        authorization = sandbox.client().headers["Authorization"]
+        host, _, port = sandbox.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            head = f"PUT {RULE} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n"
+            connection.sendall(
+                f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{".encode()
+            )
+        assert sandbox.client().get(RULE).json()["version"] == 7
+        assert sandbox.stop() == 0
+        assert sandbox.requests("PUT") == [None]
+        assert sandbox.stderr == ""
 
 
 @pytest.mark.loopback

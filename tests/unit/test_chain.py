@@ -1,14 +1,16 @@
-"""The ledger's lines and their chain: written so that nothing breaks them, read either way, and proved whole."""
+"""The ledger's lines and their chain: nothing in a record breaks them, and no change goes unnoticed."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebrule.core import chain
@@ -19,14 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    Verify: TypeAlias = Callable[..., Verification]
+
 OPERATION = "01890000-0000-7000-8000-000000000001"
 TORN = b'{"schema":1,"type":"intent","timest'
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
 )
+quickly = settings(max_examples=50, deadline=None)
 
 
 def line(prev: str, record_type: str = "intent", **fields: Any) -> bytes:
@@ -52,7 +57,7 @@ def ledger(*items: bytes | int) -> bytes:
 
 
 @pytest.fixture
-def verify(tmp_path: Path) -> Callable[..., Verification]:
+def verify(tmp_path: Path) -> Verify:
     """Verify these bytes, as a file."""
 
     def verify_bytes(raw: bytes, expect_head: str | None = None) -> Verification:
@@ -62,19 +67,13 @@ def verify(tmp_path: Path) -> Callable[..., Verification]:
     return verify_bytes
 
 
-class opened:  # noqa: N801 - used as a function
+@contextmanager
+def opened(folder: Path, raw: bytes) -> Iterator[int]:
     """A descriptor of a file of these bytes."""
-
-    def __init__(self, folder: Path, raw: bytes) -> None:
-        path = folder / "ledger"
-        path.write_bytes(raw)
-        self.descriptor = os.open(path, os.O_RDONLY)
-
-    def __enter__(self) -> int:
-        return self.descriptor
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.descriptor)
+    path = folder / "ledger"
+    path.write_bytes(raw)
+    with path.open("rb") as file:
+        yield file.fileno()
 
 
 def head_of(raw: bytes) -> str:
@@ -85,16 +84,19 @@ def head_of(raw: bytes) -> str:
 # --- lines ------------------------------------------------------------------------------------------------
 
 
-@given(st.dictionaries(st.text(), json_values))
+@quickly
+@given(st.dictionaries(st.text(), json_values, max_size=3))
 def test_a_record_is_one_line_for_every_reader(record: Record) -> None:
-    """Whatever strings a record holds, its line is UTF-8, is one line by any count, and reads back the same."""
+    """Whatever strings a record holds, its line is UTF-8, one line by any count, and reads back the same."""
     raw = chain.encode(record)
 
     assert len(raw.decode().splitlines()) == 1
     assert json.loads(raw) == json.loads(json.dumps(record))
 
 
-@pytest.mark.parametrize("text", ["\u2028", "\u2029", "\x85", "\x9b31m", "\x7f", "\u202e", "\ud800", "\n\r\x1b"])
+@pytest.mark.parametrize(
+    "text", ["\u2028", "\u2029", "\x85", "\x9b31m", "\x7f", "\u202e", "\ud800", "\n\r\x1b"]
+)
 def test_what_could_drive_a_terminal_is_escaped(text: str) -> None:
     """Line ends, control and direction characters and lone surrogates stand as escapes, and read back."""
     raw = chain.encode({"text": text})
@@ -135,6 +137,7 @@ def test_says_why_a_line_is_no_record(raw: bytes, reason: str) -> None:
         chain.decode(raw)
 
     assert Entry(raw, 0).record is None
+    assert str(Entry(raw, 0).flaw).startswith(reason)
 
 
 # --- reading ----------------------------------------------------------------------------------------------
@@ -146,7 +149,9 @@ def test_says_why_a_line_is_no_record(raw: bytes, reason: str) -> None:
         pytest.param(b"", [], id="empty"),
         pytest.param(b"\n", [(b"", 0, 1, True)], id="blank"),
         pytest.param(b"a\nbc\n", [(b"a", 0, 1, True), (b"bc", 2, 2, True)], id="whole"),
-        pytest.param(b"a\n\nb", [(b"a", 0, 1, True), (b"", 2, 2, True), (b"b", 3, 3, False)], id="unfinished"),
+        pytest.param(
+            b"a\n\nb", [(b"a", 0, 1, True), (b"", 2, 2, True), (b"b", 3, 3, False)], id="unfinished"
+        ),
     ],
 )
 def test_reads_lines_with_their_places(
@@ -166,6 +171,7 @@ def test_reads_from_an_offset(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 64])
+@quickly
 @given(raw=st.lists(st.sampled_from([b"\n", b"a", b"bcd", b"e" * 20])).map(b"".join))
 def test_reads_the_same_lines_backwards(
     tmp_path_factory: pytest.TempPathFactory, block: int, raw: bytes
@@ -183,16 +189,21 @@ def test_the_last_lines_cost_the_same_however_many_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For the last twenty lines of a large file only its end is read."""
-    read: list[int] = []
+    read = 0
     pread = os.pread
-    monkeypatch.setattr(os, "pread", lambda descriptor, size, at: read.append(size) or pread(descriptor, size, at))
 
-    with opened(tmp_path, b"x" * 99 + b"\n" + b"y\n" * 2_000_000) as descriptor:
-        entries = chain.backwards(descriptor)
-        assert [b"y"] * 20 == [next(entries).raw for _ in range(20)]
-        entries.close()
+    def counted(descriptor: int, size: int, at: int) -> bytes:
+        nonlocal read
+        read += size
+        return pread(descriptor, size, at)
 
-    assert sum(read) <= 64 * 1024
+    monkeypatch.setattr(os, "pread", counted)
+
+    with opened(tmp_path, b"y\n" * 2_000_000) as descriptor:
+        last = list(itertools.islice(chain.backwards(descriptor), 20))
+
+    assert [entry.raw for entry in last] == [b"y"] * 20
+    assert read <= 64 * 1024
 
 
 @pytest.mark.parametrize("read", [chain.forwards, chain.backwards])
@@ -202,20 +213,20 @@ def test_a_line_without_end_is_no_ledgers(
     """A file whose lines are longer than any record's is refused before it fills the memory."""
     monkeypatch.setattr(chain, "MAX_LINE", 100)
 
-    with opened(tmp_path, b"x" * 1000) as descriptor, pytest.raises(LedgerError, match="longer than any record"):
+    with opened(tmp_path, b"x" * 1000) as descriptor, pytest.raises(LedgerError, match="longer than any"):
         list(read(descriptor))
 
 
 # --- proof ------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_ledger_is_whole(verify: Callable[..., Verification]) -> None:
+def test_an_empty_ledger_is_whole(verify: Verify) -> None:
     """No records are a chain too, whose head is the zeros that a first record will name."""
     assert verify(b"") == Verification()
     assert verify(b"", GENESIS).added == 0
 
 
-def test_a_whole_ledger_is_whole(verify: Callable[..., Verification]) -> None:
+def test_a_whole_ledger_is_whole(verify: Verify) -> None:
     """A chain that holds is told with its length and its head."""
     raw = ledger(3)
 
@@ -223,26 +234,26 @@ def test_a_whole_ledger_is_whole(verify: Callable[..., Verification]) -> None:
     assert verify(raw).ok
 
 
-def test_lines_may_follow_the_expected_head(verify: Callable[..., Verification]) -> None:
+def test_lines_may_follow_the_expected_head(verify: Verify) -> None:
     """A head that was kept once is still found, and what was added since is counted."""
     raw = ledger(5)
     first = chain.digest(raw.splitlines()[0])
 
-    assert [5, 4, 0] == [verify(raw, head).added for head in (GENESIS, first, head_of(raw))]
+    assert [verify(raw, head).added for head in (GENESIS, first, head_of(raw))] == [5, 4, 0]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
-def test_a_cut_tail_shows_only_against_a_head_kept_elsewhere(verify: Callable[..., Verification], cut: int) -> None:
+def test_a_cut_tail_shows_only_against_a_head_kept_elsewhere(verify: Verify, cut: int) -> None:
     """Without the head, lines cut off the end leave a chain that holds; with it, they are missed."""
     raw = ledger(4)
     rest = b"".join(raw.splitlines(keepends=True)[:-cut])
 
     assert verify(rest).ok
-    assert verify(rest, head_of(raw)).problem == "no line has the expected head: the ledger's end was cut off or changed"
+    assert str(verify(rest, head_of(raw)).problem).startswith("no line has the expected head")
 
 
 def test_a_change_of_the_last_line_shows_only_against_a_head_kept_elsewhere(
-    verify: Callable[..., Verification],
+    verify: Verify,
 ) -> None:
     """The last line has no successor that speaks of it."""
     raw = ledger(2)
@@ -265,7 +276,7 @@ def test_a_change_of_the_last_line_shows_only_against_a_head_kept_elsewhere(
     ],
 )
 def test_names_the_first_wrong_line(
-    verify: Callable[..., Verification], old: bytes, new: bytes, line_number: int, problem: str
+    verify: Verify, old: bytes, new: bytes, line_number: int, problem: str
 ) -> None:
     """An edit is told by the number of the first line that is wrong, and by what is wrong with it."""
     found = verify(ledger(4).replace(old, new))
@@ -279,14 +290,14 @@ def test_names_the_first_wrong_line(
     [
         pytest.param(ledger(2, TORN, 2), 4, 1, id="one"),
         pytest.param(ledger(TORN, 1), 1, 1, id="first-line"),
-        pytest.param(ledger(1, TORN, b'{"schema":1,"type":"repair","ti', 1), 2, 2, id="killed-while-repairing"),
+        pytest.param(
+            ledger(1, TORN, b'{"schema":1,"type":"repair","ti', 1), 2, 2, id="killed-while-repairing"
+        ),
         pytest.param(ledger(1, b"\0\0\0", 1), 2, 1, id="lost-block"),
         pytest.param(ledger(1, TORN, 1, TORN, 1), 3, 2, id="twice"),
     ],
 )
-def test_a_repaired_line_is_no_edit(
-    verify: Callable[..., Verification], raw: bytes, records: int, repaired: int
-) -> None:
+def test_a_repaired_line_is_no_edit(verify: Verify, raw: bytes, records: int, repaired: int) -> None:
     """Torn lines that repair records account for are counted, and nothing is wrong."""
     assert verify(raw) == Verification(records=records, repaired=repaired, head=head_of(raw))
 
@@ -300,7 +311,7 @@ def test_a_repaired_line_is_no_edit(
         pytest.param(ledger(2) + b"{}", 2, id="without-newline"),
     ],
 )
-def test_an_unfinished_tail_is_no_edit(verify: Callable[..., Verification], raw: bytes, torn_tail: int) -> None:
+def test_an_unfinished_tail_is_no_edit(verify: Verify, raw: bytes, torn_tail: int) -> None:
     """A last line that is not finished is told, and the chain up to it holds."""
     assert verify(raw) == Verification(records=2, torn_tail=torn_tail, head=head_of(ledger(2)))
 
@@ -315,7 +326,7 @@ def test_an_unfinished_tail_is_no_edit(verify: Callable[..., Verification], raw:
         pytest.param(ledger(2) + b"\n", 3, id="blank-line-at-the-end"),
     ],
 )
-def test_an_edit_is_no_torn_line(verify: Callable[..., Verification], raw: bytes, line_number: int) -> None:
+def test_an_edit_is_no_torn_line(verify: Verify, raw: bytes, line_number: int) -> None:
     """What no killed writer leaves behind is told as an edit, and so is an edit beside a repaired line."""
     found = verify(raw)
 
@@ -328,12 +339,12 @@ def mutations(raw: bytes, count: int) -> Iterator[bytes]:
     chance = random.Random(20260101)  # noqa: S311 - reproducible, not secret
     lines = raw.splitlines(keepends=True)
 
-    def byte(edit: Callable[[bytearray, int], None]) -> bytes:
+    def byte(edit: Callable[[bytearray, int], object]) -> bytes:
         copy = bytearray(raw)
         edit(copy, chance.randrange(len(raw)))
         return bytes(copy)
 
-    def whole_lines(edit: Callable[[list[bytes], int, int], None]) -> bytes:
+    def whole_lines(edit: Callable[[list[bytes], int, int], object]) -> bytes:
         copy = list(lines)
         edit(copy, *chance.sample(range(len(lines)), 2))
         return b"".join(copy)
@@ -347,10 +358,10 @@ def mutations(raw: bytes, count: int) -> Iterator[bytes]:
     kinds: Sequence[Callable[[], bytes]] = (
         lambda: byte(flip),
         lambda: byte(lambda copy, at: copy.insert(at, chance.randrange(256))),
-        lambda: byte(lambda copy, at: copy.pop(at) and None),
+        lambda: byte(lambda copy, at: copy.pop(at)),
         lambda: byte(lambda copy, at: copy.__setitem__(at, ord("\n"))),
         lambda: raw[: chance.randrange(len(raw))],
-        lambda: whole_lines(lambda copy, one, _: copy.pop(one) and None),
+        lambda: whole_lines(lambda copy, one, _: copy.pop(one)),
         lambda: whole_lines(lambda copy, one, other: copy.insert(one, copy[other])),
         lambda: whole_lines(swap),
     )
@@ -361,17 +372,17 @@ def mutations(raw: bytes, count: int) -> Iterator[bytes]:
             yield mutated
 
 
-def test_every_change_is_found(verify: Callable[..., Verification]) -> None:
+def test_every_change_is_found(verify: Verify) -> None:
     """Of many random changes of bytes and lines, newlines and torn lines among them, none goes unnoticed."""
     raw = ledger(8, TORN, 4, TORN, b'{"schema":1,"type":"repair"', 4)
     assert verify(raw, head_of(raw)).ok
 
-    unnoticed = [mutated for mutated in mutations(raw, 1000) if verify(mutated, head_of(raw)).ok]
+    unnoticed = [mutated for mutated in mutations(raw, 300) if verify(mutated, head_of(raw)).ok]
 
     assert unnoticed == []
 
 
-def test_every_change_before_the_last_line_is_found_without_a_head(verify: Callable[..., Verification]) -> None:
+def test_every_change_before_the_last_line_is_found_without_a_head(verify: Verify) -> None:
     """A change of any byte before the last line shows in the ledger itself."""
     raw = ledger(4, TORN, 2)
     last = raw.splitlines(keepends=True)[-1]

@@ -48,9 +48,14 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def never(seconds: float) -> None:
+    """Stand for a sleep that must not be."""
+    pytest.fail(f"waited {seconds} s")
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[Callable[[], None]]:
-    """The file's lock, held by another descriptor, which is as good as another process; yields the release."""
+    """The file's lock, held by another descriptor as a process would hold it; yields the release."""
     with path.open("a") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         yield lambda: fcntl.flock(other, fcntl.LOCK_UN)
@@ -67,7 +72,7 @@ def test_makes_file_and_folders_for_their_owner_only(path: Path) -> None:
     finally:
         os.umask(umask)
 
-    assert [0o600, 0o700, 0o700] == [mode(path), mode(path.parent), mode(path.parent.parent)]
+    assert [mode(path), mode(path.parent), mode(path.parent.parent)] == [0o600, 0o700, 0o700]
 
 
 def test_tightens_a_file_that_others_may_read(path: Path) -> None:
@@ -195,7 +200,7 @@ def test_stop_ends_the_wait_for_the_lock(path: Path) -> None:
 
     path.parent.mkdir(parents=True)
     with locked(path), pytest.raises(InterruptedRunError):
-        append(SharedFile(path, check_stop=stop, sleep=pytest.fail))
+        append(SharedFile(path, check_stop=stop, sleep=never))
 
 
 def test_stop_is_not_asked_where_the_lock_is_free(path: Path) -> None:
@@ -232,9 +237,13 @@ def test_what_is_written_is_on_the_disk_on_return(path: Path, monkeypatch: pytes
         status = os.fstat(descriptor)
         calls.append(f"{name} {'folder' if stat.S_ISDIR(status.st_mode) else status.st_size}")
 
+    def recorded_write(descriptor: int, data: bytes) -> int:
+        record("write", descriptor)
+        return write(descriptor, data)
+
     write = os.write
     monkeypatch.setattr(os, "fsync", lambda descriptor: record("sync", descriptor))
-    monkeypatch.setattr(os, "write", lambda descriptor, data: (record("write", descriptor), write(descriptor, data))[1])
+    monkeypatch.setattr(os, "write", recorded_write)
 
     append(SharedFile(path))
     append(SharedFile(path))
@@ -255,7 +264,7 @@ def fail(number: int) -> Callable[..., Any]:
 
 @contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
-    """Let no file of this process grow past ``size`` bytes: the system itself cuts writes short, as a full disk does."""
+    """Let no file of this process grow past ``size`` bytes: writes are cut short, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -284,9 +293,10 @@ def test_takes_back_what_could_not_be_synced(path: Path, monkeypatch: pytest.Mon
     file = SharedFile(path)
     append(file)
 
-    with monkeypatch.context() as patch, pytest.raises(LedgerError, match=os.strerror(errno.EIO)):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail(errno.EIO))
-        append(file)
+        with pytest.raises(LedgerError, match=os.strerror(errno.EIO)):
+            append(file)
 
     assert path.read_bytes() == b"line\n"
 
@@ -300,19 +310,23 @@ def test_takes_back_what_an_exception_cut_off(path: Path, monkeypatch: pytest.Mo
     file = SharedFile(path)
     append(file)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", interrupted)
-        append(file)
+        with pytest.raises(KeyboardInterrupt):
+            append(file)
 
     assert path.read_bytes() == b"line\n"
 
 
-def test_tells_the_failure_where_nothing_can_be_taken_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tells_the_failure_where_nothing_can_be_taken_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the file cannot be cut back either, the first failure is the one that is told."""
-    with monkeypatch.context() as patch, pytest.raises(LedgerError, match=os.strerror(errno.ENOSPC)):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "write", fail(errno.ENOSPC))
         patch.setattr(os, "ftruncate", fail(errno.EPERM))
-        append(SharedFile(path))
+        with pytest.raises(LedgerError, match=os.strerror(errno.ENOSPC)):
+            append(SharedFile(path))
 
 
 def _only_folders(number: int) -> Callable[[int], None]:
@@ -335,7 +349,9 @@ def test_needs_no_sync_of_folders_that_know_none(path: Path, monkeypatch: pytest
     assert path.read_bytes() == b"line\n"
 
 
-def test_writes_nothing_where_the_folder_cannot_be_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writes_nothing_where_the_folder_cannot_be_synced(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file whose name may not last is not written to."""
     monkeypatch.setattr(os, "fsync", _only_folders(errno.EIO))
 
@@ -356,7 +372,7 @@ def test_writes_nothing_where_the_folder_cannot_be_synced(path: Path, monkeypatc
 def test_syncs_past_the_disks_own_cache_where_that_takes_more(
     path: Path, monkeypatch: pytest.MonkeyPatch, number: int, expected: list[str] | None
 ) -> None:
-    """On macOS the stronger sync is used; a file system without it gets the plain one, and a failure stays one."""
+    """On macOS the stronger sync is used; where the file system has none, the plain one; a failure is one."""
     append(SharedFile(path))
     plain: list[str] = []
     monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)

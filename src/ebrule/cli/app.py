@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from ebrule import __version__
-from ebrule.cli import diff, sandbox, show, update, validate
+from ebrule.cli import audit, diff, sandbox, show, update, validate
 from ebrule.cli.exits import exit_code, exit_table
 from ebrule.cli.render import Screen
 from ebrule.errors import EbruleError, ExitCode
@@ -42,6 +42,10 @@ app.command("validate", help=validate.HELP)(validate.command)
 app.command("show", help=show.HELP)(show.command)
 app.command("diff", help=diff.HELP)(diff.command)
 
+_audit = typer.Typer(help="Settle what a killed run left open.", no_args_is_help=True, rich_markup_mode=None)
+_audit.command("resolve", help=audit.RESOLVE_HELP)(audit.resolve_command)
+app.add_typer(_audit, name="audit")
+
 _sandbox = typer.Typer(
     help="A local Genesys Cloud to try things on.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -54,6 +58,11 @@ def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"ebrule {__version__}")
         raise typer.Exit
+
+
+@_audit.callback()
+def _group() -> None:
+    """Keep ``audit`` a group: Typer makes a command of a group of one."""
 
 
 @app.callback()
@@ -111,7 +120,7 @@ def _misused(error: typer.TyperException, arguments: Sequence[str]) -> int:
 
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "ebrule"
-    if not arguments[path.count(" ") :] and isinstance(getattr(context, "command", None), TyperGroup):
+    if not arguments[path.count(" ") :] and context is not None and isinstance(context.command, TyperGroup):
         typer.echo(context.get_help())
         return int(ExitCode.OK)
     return _failed(UsageError(error.format_message(), hint=f"See: {path} --help"), arguments)

@@ -18,6 +18,7 @@ from ebrule.errors import (
 )
 
 if TYPE_CHECKING:
+    from ebrule.history import Drift
     from ebrule.operation import UpdateResult
     from ebrule.rules.changes import Change
 
@@ -48,8 +49,10 @@ def show_result(screen: Screen, result: UpdateResult, source: str, org: str) -> 
     """Print what became of an update that did not fail: the diff, then one line, then what followed."""
     if result.result == "unchanged":
         screen.out(f"{result.rule_id} is already as {source} says (version {result.version}). Nothing sent.")
+        _show_drift(screen, result.drift)
         return
     show_changes(screen, result, org)
+    _show_drift(screen, result.drift)
     screen.out()
     if result.result == "planned":
         count = len(result.changes)
@@ -79,6 +82,18 @@ def show_changes(screen: Screen, result: UpdateResult, org: str) -> None:
     screen.out()
     for line in change_lines(result.changes):
         screen.out(*line)
+
+
+def _show_drift(screen: Screen, drift: Drift | None) -> None:
+    """Tell the rule file's own changes from what others changed since the ledger's last update."""
+    if drift is None:
+        return
+    for changes, fate in ((drift.kept, "this update keeps it"), (drift.undone, "this update UNDOES it")):
+        if changes:
+            screen.out()
+            screen.out(f"Changed by others since version {drift.version}, the last in this ledger; {fate}:")
+            for line in change_lines(changes, sign="="):
+                screen.out(*line)
 
 
 def _webhook(result: UpdateResult) -> str:

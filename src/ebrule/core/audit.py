@@ -118,10 +118,10 @@ class AuditLog:
     ) -> str:
         """Append one record; it is on the disk when this returns.
 
-        Where it raises, the record is taken back, so that the ledger tells of no intent on which nothing
-        followed. Should that fail too, or the machine stop before it is on the disk, then an intent may
-        remain: that is the harmless side, since resolving it finds out that nothing was sent. There is no
-        way to a PUT without an intent.
+        Where it raises, the record is taken back: the caller sends nothing, and the ledger should not tell
+        of it. Should that fail too, or the machine stop before the disk knows, an intent may remain. That is
+        the harmless side: settling it finds out that nothing was sent, while a PUT without an intent could
+        not be found out at all.
 
         Returns:
             The ledger's new head.
@@ -201,7 +201,8 @@ class AuditLog:
     def open_intents(self) -> list[Record]:
         """The last intent of each operation of which no record says how it ended, the oldest operation first.
 
-        Those of live runs are among them: see `is_running`.
+        Those of live runs are among them. To settle one, enter `running` for it, which a live run does not
+        let you, and look once more: its run may have ended in between.
 
         Raises:
             LedgerError: the file cannot be read.
@@ -274,12 +275,13 @@ class AuditLog:
                 yield record
 
     def running(self, operation_id: str) -> AbstractContextManager[None]:
-        """While entered, other processes see this operation as live, so they do not settle it.
+        """While entered, this process is the one that is at the operation; nobody else can be.
 
         A lock says so, which the system gives up for a killed process.
 
         Raises:
-            LedgerError: on entering, the file that says so cannot be made.
+            LedgerError: on entering, another process is at it, or the file that says so cannot be made.
+            ValueError: on entering, this is no operation id.
         """
         return self._live.hold(operation_id)
 

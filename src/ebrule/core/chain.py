@@ -95,13 +95,22 @@ class Entry:
         """The SHA-256 of this line: the ledger's head as long as it is the last one."""
         return digest(self.raw)
 
-    @cached_property
+    @property
     def record(self) -> Record | None:
         """What the line holds, or None for one that is no record."""
+        return None if isinstance(self._content, str) else self._content
+
+    @property
+    def flaw(self) -> str | None:
+        """Why the line is no record, as the end of a sentence about it; None for one that is."""
+        return self._content if isinstance(self._content, str) else None
+
+    @cached_property
+    def _content(self) -> Record | str:
         try:
             return decode(self.raw)
-        except ValueError:
-            return None
+        except ValueError as flaw:
+            return str(flaw)
 
     @property
     def torn(self) -> bool:
@@ -276,11 +285,7 @@ class _Walk:
 
     def _flaw(self) -> _Flaw:
         first = self._torn[0]
-        try:
-            decode(first.raw)
-        except ValueError as problem:
-            return first.line_number, f"{problem}, and no repair record accounts for it"
-        return first.line_number, "was not finished, and no repair record accounts for it"
+        return first.line_number, f"{first.flaw}, and no repair record accounts for it"
 
 
 def _tells(record: Record, repair: Record) -> bool:

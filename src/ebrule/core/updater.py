@@ -111,6 +111,7 @@ class Updater:
         pace: the run's time.
         policy: what the caller allows.
         hooks: what the caller does on the way.
+        overwritten: what others changed before, and the caller has already given up.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class Updater:
         pace: Pace,
         policy: Policy,
         hooks: Hooks,
+        overwritten: tuple[Overlap, ...] = (),
     ) -> None:
         self.attempts = 0
         self.conflicts = 0
@@ -137,7 +139,7 @@ class Updater:
         self._tainted = False
         self._claimed = False
         self._refusal: EbruleError | None = None
-        self._overwritten: tuple[Overlap, ...] = ()
+        self._overwritten = overwritten
         self._waits: dict[Meaning, int] = {}
 
     def run(self) -> Landed:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_DEPTH: Final = 20
 MAX_DIGITS: Final = 40
 MAX_PROBLEMS: Final = 100
+# A short file can name a long variable often.
+MAX_FILLED_IN: Final = 256 * 1024
 
 LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
@@ -60,6 +62,7 @@ class Builder:
         self._values: dict[Path, Place] = {}
         self._keys: dict[Path, Place] = {}
         self._secrets: set[str] = set()
+        self._filled_in = 0
 
     # What a reader tells.
 
@@ -154,7 +157,9 @@ class Builder:
     # The whole.
 
     def check_text(self) -> None:
-        """Refuse a text that no file in UTF-8 can hold: it need not come from a file."""
+        """Refuse a blank text, and one that no file in UTF-8 can hold: it need not come from a file."""
+        if not self._text.strip():
+            self.stop("empty-file", 0, 0)
         if found := _SURROGATE.search(self._text):
             start, end = found.span()
             offset = len(self._text[:start].encode())
@@ -240,6 +245,9 @@ class Builder:
             return ""
         if _SURROGATE.search(value):
             self.report("invalid-variable", start, end, name=name)
+        self._filled_in += len(value)
+        if self._filled_in > MAX_FILLED_IN:
+            self.stop("substitution-too-large", start, end, limit=MAX_FILLED_IN)
         if value:
             self._secrets.add(value)
         return value

@@ -81,6 +81,10 @@ _WORDINGS: Final[dict[str, tuple[str, str]]] = {
         "the environment variable {name} holds bytes that are not UTF-8",
         "set {name} to text in UTF-8",
     ),
+    "substitution-too-large": (
+        "the environment variables put more than {limit} characters into this file",
+        "use each where it is needed only; a rule takes far fewer characters",
+    ),
     "misplaced-keep": (
         "${{keep}} stands inside a longer text; it can only keep a value as a whole",
         'write "${{keep}}" alone, or "$${{" for a literal "${{"',

@@ -29,6 +29,11 @@ _EXPLANATIONS: Final = (
         'quote a text that holds ": "; if this is a key, check its indentation and the line above',
     ),
     _Explanation(
+        ("mapping keys are not allowed",),
+        'a "? " stands where no key can be',
+        "quote the text",
+    ),
+    _Explanation(
         ("sequence entries are not allowed",),
         'a "- " stands where no list item can be',
         "begin the list on a line of its own, or quote the text if it is none",

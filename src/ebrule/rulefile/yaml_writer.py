@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from ebrule.rulefile.document import KEEP
 from ebrule.rulefile.scalars import float_text, kind_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Narrower than YAML's own rule, which few know by heart: a text that needs thought is quoted.
 _SAFE: Final = re.compile(r"[\w/$(^](?:[^:#]|:(?! |$)|(?<! )#)*")
@@ -40,10 +38,10 @@ def dump_yaml(data: Mapping[str, Any]) -> str:
 
 def _lines(value: Any) -> list[str]:
     """The lines of a value, its first line fit to follow a key or a dash."""
-    if isinstance(value, dict) and value:
-        return [line for key, entry in value.items() for line in _entry(key, _lines(entry), entry)]
-    if isinstance(value, list) and value:
-        return [line for item in value for line in _indented("- ", _lines(item))]
+    if isinstance(value, Mapping):
+        return [line for key, entry in value.items() for line in _entry(key, entry)] or ["{}"]
+    if isinstance(value, (list, tuple)):
+        return [line for item in value for line in _under("- ", _lines(item))] or ["[]"]
     if isinstance(value, str) and _fits_a_block(value):
         text = _unsubstituted(value)
         body = [line and f"  {line}" for line in text.removesuffix("\n").split("\n")]
@@ -51,19 +49,18 @@ def _lines(value: Any) -> list[str]:
     return [_scalar(value)]
 
 
-def _entry(key: str, lines: list[str], value: Any) -> list[str]:
+def _entry(key: str, value: Any) -> list[str]:
     """The lines of a mapping's entry."""
-    head = _string(key)
-    heads = [f"{head}:"] if len(head) <= _LONGEST_KEY else [f"? {head}", ":"]
-    if isinstance(value, (dict, list)) and value:
-        return [*heads, *(line and f"  {line}" for line in lines)]
+    text, lines = _string(key), _lines(value)
+    heads = [f"{text}:"] if len(text) <= _LONGEST_KEY else [f"? {text}", ":"]
+    if isinstance(value, (Mapping, list, tuple)) and value:
+        return [*heads, *_under("  ", lines)]
     return [*heads[:-1], f"{heads[-1]} {lines[0]}", *lines[1:]]
 
 
-def _indented(head: str, lines: list[str]) -> list[str]:
-    """Lines, the first after a head, the others under it."""
-    space = " " * len(head)
-    return [head + lines[0], *(line and space + line for line in lines[1:])]
+def _under(head: str, lines: list[str]) -> list[str]:
+    """Lines, the first after a head of two characters, the others indented as far."""
+    return [head + lines[0], *(line and f"  {line}" for line in lines[1:])]
 
 
 def _scalar(value: Any) -> str:
@@ -74,7 +71,7 @@ def _scalar(value: Any) -> str:
         return _string(_unsubstituted(value))
     if isinstance(value, float):
         return _finite(value)
-    if value is None or isinstance(value, (bool, int)) or value in ({}, []):
+    if value is None or isinstance(value, (bool, int)):
         return json.dumps(value)
     raise TypeError(f"{type(value).__name__} cannot be written into a rule file")
 

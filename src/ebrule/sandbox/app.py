@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
@@ -76,6 +77,7 @@ def create_app(config: Config) -> Starlette:
         exception_handlers={
             replies.ApiError: replies.on_api_error,
             HTTPException: replies.on_http_exception,
+            ClientDisconnect: replies.on_client_gone,
             sqlite3.OperationalError: replies.on_busy,
             Exception: replies.on_bug,
         },

@@ -85,12 +85,14 @@ class Database:
 
     def __init__(self, state_dir: Path) -> None:
         self._lock = threading.Lock()
-        self._connection = _open(state_dir)
-        try:
-            _prepare(self._connection, state_dir / FILE_NAME)
-        except BaseException:
-            self._connection.close()
-            raise
+        path = state_dir / FILE_NAME
+        with _explained(path):
+            self._connection = _connect(path)
+            try:
+                _prepare(self._connection)
+            except BaseException:
+                self._connection.close()
+                raise
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -123,11 +125,26 @@ def reset(state_dir: Path) -> None:
         DatabaseError: The file is no database.
         OSError: The folder or the file cannot be made.
     """
-    with contextlib.closing(_open(state_dir)) as connection, _transaction(connection):
+    path = state_dir / FILE_NAME
+    with _explained(path), contextlib.closing(_connect(path)) as connection, _transaction(connection):
         known = _schema_version(connection) == _SCHEMA_VERSION
         for table in _DATA_TABLES if known else _ALL_TABLES:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         _create(connection)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DatabaseError(f"{path} cannot be used: {error}; delete it to start afresh") from error
+    except _OtherSchemaError as error:
+        raise DatabaseError(f"{path} is from another version of the sandbox: reset it to go on") from error
+
+
+class _OtherSchemaError(Exception):
+    pass
 
 
 @contextlib.contextmanager
@@ -142,17 +159,16 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _open(state_dir: Path) -> sqlite3.Connection:
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = state_dir / FILE_NAME
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         _use_write_ahead_log(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
-    except sqlite3.DatabaseError as error:
+    except BaseException:
         connection.close()
-        raise DatabaseError(f"{path} cannot be used: {error}; delete it to start afresh") from error
+        raise
     return connection
 
 
@@ -172,14 +188,14 @@ def _schema_version(connection: sqlite3.Connection) -> int:
     return version
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection) -> None:
     if _schema_version(connection) == 0:
         with _transaction(connection):
             # Another process may have been first since the version was read.
             if _schema_version(connection) == 0:
                 _create(connection)
     if _schema_version(connection) != _SCHEMA_VERSION:
-        raise DatabaseError(f"{path} is from another version of the sandbox: reset the sandbox to go on")
+        raise _OtherSchemaError
     with _transaction(connection):
         connection.execute(
             "DELETE FROM requests WHERE seq <= (SELECT max(seq) FROM requests) - ?", (_KEPT_REQUESTS,)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.endpoints import HTTPEndpoint
 from starlette.responses import JSONResponse
@@ -15,7 +14,7 @@ from starlette.routing import Route
 from ebrule.sandbox import resources, seed
 from ebrule.sandbox.access import authorize
 from ebrule.sandbox.bodies import read_json_object
-from ebrule.sandbox.openapi import ID_PATTERN, Operation
+from ebrule.sandbox.openapi import ID_PATTERN, Model, Operation
 from ebrule.sandbox.replies import ApiError, Detail
 from ebrule.sandbox.services import services_of
 from ebrule.sandbox.trace import trace_of
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from ebrule.sandbox.access import Caller
-    from ebrule.sandbox.services import Services
+    from ebrule.sandbox.database import Database
 
 MAX_CONDITIONS: Final = 15
 MAX_EXPRESSION_CHARACTERS: Final = 1000
@@ -36,15 +35,12 @@ WRITE: Final = "eventbridge:write"
 
 _RULE_PATH: Final = "/api/v2/eventbridge/routing/rules/{id}"
 _TARGET_PATH: Final = "/api/v2/eventbridge/targets/{id}"
-_READ_ONLY: Final = frozenset(
-    {"id", "version", "dateCreated", "dateModified", "createdBy", "modifiedBy", "selfUri"}
-)
 _MAX_VERSION: Final = 2**31 - 1
 
 _Text = Annotated[str, Field(min_length=1)]
 
 
-class _Open(BaseModel):
+class _Open(Model):
     """Takes JSON's types as they are, and keeps the fields that it does not know."""
 
     model_config = ConfigDict(extra="allow", strict=True)
@@ -102,7 +98,7 @@ class RuleUpdate(_Open):
     targets: list[Target]
 
 
-class _Author(BaseModel):
+class _Author(Model):
     id: str
 
 
@@ -129,73 +125,47 @@ class TargetEntity(_Open):
 class _RuleEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
         await authorize(request, READ)
-        rule = await run_in_threadpool(_find, services_of(request), seed.RULE, request.path_params["id"])
-        return JSONResponse(_rule_reply(rule))
+        database = services_of(request).database
+        rule = await run_in_threadpool(resources.read, database, seed.RULE, request.path_params["id"])
+        return _rule_response(rule)
 
     async def put(self, request: Request) -> Response:
         caller = await authorize(request, WRITE)
         body = await read_json_object(request)
-        rule = await run_in_threadpool(
-            _replace,
-            services_of(request),
-            request.path_params["id"],
-            body,
-            caller,
-            trace_of(request.scope).request_id,
-        )
-        return JSONResponse(_rule_reply(rule))
+        rule = await run_in_threadpool(_replace, request, body, caller)
+        return _rule_response(rule)
 
 
 async def _read_target(request: Request) -> Response:
     await authorize(request, READ)
-    target = await run_in_threadpool(_find, services_of(request), seed.TARGET, request.path_params["id"])
-    return JSONResponse(
-        {"id": target.id, **target.body, "selfUri": _TARGET_PATH.format(id=target.id)},
-    )
+    database = services_of(request).database
+    target = await run_in_threadpool(resources.read, database, seed.TARGET, request.path_params["id"])
+    self_uri = _TARGET_PATH.format(id=target.id)
+    return JSONResponse({"id": target.id, **target.body, "selfUri": self_uri})
 
 
-def _find(services: Services, kind: str, resource_id: str) -> resources.Resource:
-    found = (
-        resources.find(services.database, kind, resource_id)
-        if re.fullmatch(ID_PATTERN, resource_id)
-        else None
-    )
-    if found is None:
-        raise ApiError(404)
-    return found
+def _rule_response(rule: resources.Resource) -> Response:
+    return JSONResponse(rule.reply(_RULE_PATH.format(id=rule.id)))
 
 
-def _replace(
-    services: Services, rule_id: str, body: dict[str, Any], caller: Caller, request_id: str | None
-) -> resources.Resource:
-    present = _find(services, seed.RULE, rule_id)
-    details = tuple(_problems(services, body, present))
+def _replace(request: Request, body: dict[str, Any], caller: Caller) -> resources.Resource:
+    database = services_of(request).database
+    present = resources.read(database, seed.RULE, request.path_params["id"])
+    details = tuple(_problems(database, body, present))
     if details:
         fields = ", ".join(dict.fromkeys(detail.fieldName for detail in details))
         raise ApiError(400, f"The rule is not valid. Check: {fields}", details=details)
-    try:
-        after = resources.replace(
-            services.database,
-            seed.RULE,
-            rule_id,
-            expected=body["version"],
-            body={key: value for key, value in body.items() if key not in _READ_ONLY},
-            client_id=caller.client_id,
-            request_id=request_id,
-        )
-    except resources.StaleVersionError as stale:
-        raise ApiError(
-            409,
-            f"Version {body['version']} of rule {rule_id} is stale: the current version is {stale.current}.",
-            details=(Detail("version.mismatch", "version", rule_id, present.body["name"]),),
-            params={"version": str(body["version"]), "currentVersion": str(stale.current)},
-        ) from stale
-    if after is None:
-        raise ApiError(404)
-    return after
+    return resources.replace(
+        database,
+        seed.RULE,
+        present.id,
+        body,
+        client_id=caller.client_id,
+        request_id=trace_of(request.scope).request_id,
+    )
 
 
-def _problems(services: Services, body: dict[str, Any], present: resources.Resource) -> Iterator[Detail]:
+def _problems(database: Database, body: dict[str, Any], present: resources.Resource) -> Iterator[Detail]:
     name = present.body["name"]
     try:
         rule = RuleUpdate.model_validate(body)
@@ -206,7 +176,7 @@ def _problems(services: Services, body: dict[str, Any], present: resources.Resou
         return
     if _expression_characters(body["conditions"]) > MAX_EXPRESSION_CHARACTERS:
         yield Detail("expressions.too.long", "conditions", present.id, name)
-    unknown = resources.missing(services.database, seed.TARGET, [target.id for target in rule.targets])
+    unknown = resources.missing(database, seed.TARGET, [target.id for target in rule.targets])
     for index, target in enumerate(rule.targets):
         if target.id in unknown:
             yield Detail("target.not.found", f"targets[{index}].id", target.id)
@@ -218,19 +188,6 @@ def _field_name(location: tuple[int | str, ...]) -> str:
 
 def _expression_characters(conditions: list[Any]) -> int:
     return sum(len(json.dumps(condition, ensure_ascii=False)) for condition in conditions)
-
-
-def _rule_reply(rule: resources.Resource) -> dict[str, Any]:
-    return {
-        "id": rule.id,
-        **rule.body,
-        "version": rule.version,
-        "dateCreated": rule.created,
-        "dateModified": rule.modified,
-        "createdBy": {"id": rule.created_by},
-        "modifiedBy": {"id": rule.modified_by},
-        "selfUri": _RULE_PATH.format(id=rule.id),
-    }
 
 
 _REFUSED_READS: Final = (403, 404, 429)

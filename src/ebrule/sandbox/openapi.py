@@ -49,7 +49,13 @@ _ERROR_HEADERS: Final[Mapping[int, Mapping[str, str]]] = {
 _COUNT: Final = {"type": "integer", "minimum": 0}
 
 
-class ErrorDetail(BaseModel):
+class Model(BaseModel):
+    """The base of all models: built at their first use, since a sandbox may start for a single request."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class ErrorDetail(Model):
     """One thing that is wrong with a request."""
 
     errorCode: str  # noqa: N815 - the wire's own spelling
@@ -58,7 +64,7 @@ class ErrorDetail(BaseModel):
     entityName: str = ""  # noqa: N815 - the wire's own spelling
 
 
-class ErrorBody(BaseModel):
+class ErrorBody(Model):
     """An error as Genesys Cloud writes it."""
 
     model_config = ConfigDict(

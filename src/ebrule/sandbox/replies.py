@@ -105,6 +105,12 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     return await on_api_error(request, ApiError(error.status_code, headers=dict(error.headers or {})))
 
 
+async def on_client_gone(request: Request, _error: Exception) -> Response:
+    """End a request whose client went away before it was whole; nobody reads the reply."""
+    await trace_of(request.scope).record(None)
+    return await on_api_error(request, ApiError(408))
+
+
 async def on_busy(request: Request, _error: Exception) -> Response:
     """Answer for a state file that cannot be used just now: locked for too long, disk full."""
     return await on_api_error(request, ApiError(503))

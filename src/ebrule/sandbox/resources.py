@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ebrule.sandbox.clock import timestamp
+from ebrule.sandbox.openapi import ID_PATTERN
+from ebrule.sandbox.replies import ApiError, Detail
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
     from ebrule.sandbox.database import Database
+
+_READ_ONLY: Final = frozenset(
+    {"id", "version", "dateCreated", "dateModified", "createdBy", "modifiedBy", "selfUri"}
+)
 
 
 @dataclass(frozen=True)
@@ -30,27 +37,32 @@ class Resource:
     modified: str
     modified_by: str
 
+    def reply(self, self_uri: str) -> dict[str, Any]:
+        """Give the resource as the service sends it: id, the written fields, the server's own."""
+        return {
+            "id": self.id,
+            **self.body,
+            "version": self.version,
+            "dateCreated": self.created,
+            "dateModified": self.modified,
+            "createdBy": {"id": self.created_by},
+            "modifiedBy": {"id": self.modified_by},
+            "selfUri": self_uri,
+        }
 
-class StaleVersionError(Exception):
-    """A write named a version that is not the present one.
 
-    Args:
-        current: The version that the resource has.
-    """
-
-    def __init__(self, current: int) -> None:
-        super().__init__(f"the current version is {current}")
-        self.current = current
-
-
-def find(database: Database, kind: str, resource_id: str) -> Resource | None:
+def read(database: Database, kind: str, resource_id: str) -> Resource:
     """Read one resource.
 
-    Returns:
-        The resource, or None where there is none of that id.
+    Raises:
+        ApiError: 404, there is none of that id.
     """
-    with database.read() as connection:
-        return _select(connection, kind, resource_id)
+    if re.fullmatch(ID_PATTERN, resource_id):
+        with database.read() as connection:
+            found = _select(connection, kind, resource_id)
+        if found:
+            return found
+    raise ApiError(404)
 
 
 def missing(database: Database, kind: str, resource_ids: Iterable[str]) -> set[str]:
@@ -64,31 +76,30 @@ def replace(
     database: Database,
     kind: str,
     resource_id: str,
-    *,
-    expected: int,
     body: dict[str, Any],
+    *,
     client_id: str,
     request_id: str | None,
-) -> Resource | None:
-    """Replace a resource if it still has the expected version, and note it in the history, atomically.
+) -> Resource:
+    """Replace a resource if it still has the body's version, and note it in the history, atomically.
 
     Args:
         database: The state.
         kind: The kind of resource.
         resource_id: Which one.
-        expected: The version that it must have; it gets the next one.
-        body: All that clients may write, as JSON data.
-        client_id: Who asks, for ``modified_by`` and the history.
+        body: The valid body of a PUT. Its ``version`` is compared, its other read-only fields are ignored.
+        client_id: Who asks, for ``modifiedBy`` and the history.
         request_id: What the client calls its request, for the history.
 
     Returns:
-        The resource as it is now, or None where there is none of that id.
+        The resource as it is now, with the next version.
 
     Raises:
-        StaleVersionError: It has another version; nothing was changed.
+        ApiError: 404, there is none of that id; 409, it has another version. Nothing was changed.
     """
     now = timestamp()
-    text = json.dumps(body, ensure_ascii=False)
+    expected = body["version"]
+    text = json.dumps({key: body[key] for key in body if key not in _READ_ONLY}, ensure_ascii=False)
     with database.write() as connection:
         changed = connection.execute(
             "UPDATE resources SET version = version + 1, body = ?, modified = ?, modified_by = ?"
@@ -97,15 +108,24 @@ def replace(
         )
         after = _select(connection, kind, resource_id)
         if after is None:
-            return None
+            raise ApiError(404)
         if changed.rowcount == 0:
-            raise StaleVersionError(after.version)
+            raise _stale(after, expected)
         connection.execute(
             "INSERT INTO history (kind, id, parent, version, body, time, client_id, request_id)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (kind, resource_id, expected, after.version, text, now, client_id, request_id),
         )
-        return after
+    return after
+
+
+def _stale(present: Resource, version: int) -> ApiError:
+    return ApiError(
+        409,
+        f"Version {version} of {present.id} is stale: the current version is {present.version}.",
+        details=(Detail("version.mismatch", "version", present.id, present.body.get("name")),),
+        params={"version": str(version), "currentVersion": str(present.version)},
+    )
 
 
 def _select(connection: sqlite3.Connection, kind: str, resource_id: str) -> Resource | None:

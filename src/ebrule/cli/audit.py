@@ -1,0 +1,99 @@
+"""``ebrule audit``: settle what a killed run left open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ebrule.cli import options as o
+from ebrule.cli.connection import opened
+from ebrule.cli.render import Screen
+
+if TYPE_CHECKING:
+    from ebrule.resolve import Finding
+
+RESOLVE_HELP = """Find out what became of updates that were killed or cut off, and record it.
+
+\b
+Examples:
+  ebrule audit resolve
+  ebrule audit resolve --region eu-west-1 --output json
+
+The org is read, never written. Updates that a live process is at are left alone. Ends with 9 while something stays
+unknown.
+"""
+
+_WORDS = {
+    "applied": "was applied",
+    "not_applied": "was not applied",
+    "unknown": "is still unknown",
+    "running": "is left alone",
+    "elsewhere": "is left alone",
+}
+
+
+@dataclass(frozen=True)
+class ResolveCommand:
+    """What ``ebrule audit resolve`` was asked to do."""
+
+    connection: o.Connection
+    audit_log: Path | None = None
+    output: o.Output = o.Output.TEXT
+
+
+def run_resolve(command: ResolveCommand, screen: Screen) -> int:
+    """Settle what is open and print what was found; return the exit code."""
+    from ebrule.errors import ExitCode  # noqa: PLC0415 - --help needs none of this
+    from ebrule.resolve import resolve  # noqa: PLC0415
+
+    with opened(command.connection, screen, audit_log=command.audit_log) as org:
+        findings = resolve(org.settings, pace=org.pace)
+        ledger = org.settings.audit_log
+    unknown = any(finding.state == "unknown" for finding in findings)
+    if command.output is o.Output.JSON:
+        screen.json(
+            {
+                "schema_version": 1,
+                "result": "unknown" if unknown else "resolved",
+                "audit": {"log": str(ledger)},
+                "operations": [asdict(finding) for finding in findings],
+            }
+        )
+    else:
+        _show(screen, findings, ledger)
+    return int(ExitCode.UNKNOWN if unknown else ExitCode.OK)
+
+
+def _show(screen: Screen, findings: Sequence[Finding], ledger: Path) -> None:
+    from ebrule.cli.results import short_path  # noqa: PLC0415
+
+    if not findings:
+        screen.out(f"Nothing is open in {short_path(ledger)}.")
+    for finding in findings:
+        style = {"applied": "good", "not_applied": "good", "unknown": "warning"}.get(finding.state, "faint")
+        screen.out(
+            f"{finding.rule_id}: the update of version {finding.base_version} ",
+            (_WORDS[finding.state], style),
+            f": {finding.reason} ({finding.operation_id})",
+        )
+
+
+def resolve_command(  # noqa: D103 - the help text is passed to Typer
+    audit_log: o.AuditLog = None,
+    output: o.OutputOption = o.Output.TEXT,
+    region: o.Region = None,
+    api_url: o.ApiUrl = None,
+    login_url: o.LoginUrl = None,
+    ca_file: o.CaFile = None,
+    proxy: o.Proxy = None,
+    deadline: o.Deadline = o.DEFAULT_DEADLINE,
+    verbose: o.Verbose = False,
+) -> int:
+    return run_resolve(
+        ResolveCommand(
+            o.Connection(region, api_url, login_url, ca_file, proxy, deadline, verbose), audit_log, output
+        ),
+        Screen(),
+    )

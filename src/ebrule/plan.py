@@ -139,35 +139,45 @@ def _kind_of(document: Document, wanted: str | None) -> Kind:
     return KINDS[said]
 
 
+_ABOUT_THE_KEY = frozenset({"unknown-key", "too-many-conditions", "expression-too-long"})
+
+
 def located(document: Document, problem: Problem) -> Problem:
     """Return the problem with its place in the document's text."""
-    return document.locate(problem, key=problem.id == "unknown-key")
+    return document.locate(problem, key=problem.id in _ABOUT_THE_KEY)
 
 
 def invalid(document: Document, problems: list[Problem]) -> InvalidRuleError:
     """Return the error that says all of ``problems``, which have their places."""
     errors = [problem for problem in problems if problem.severity == "error"]
     count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
-    return InvalidRuleError(f"{document.source.name} has {count}", problems, source=document.source)
+    return InvalidRuleError(f"{document.source.name} has {count}. Nothing was sent.", problems, source=document.source)
 
 
 def _misplaced_keeps(kind: Kind, data: Any) -> list[Problem]:
-    """Find each ``${keep}`` in a list whose elements cannot be told apart, so that there is nothing to keep."""
+    """Find each ``${keep}`` in a place where there is nothing to keep, whatever the org has."""
     return [
         Problem(
             "nothing-to-keep",
-            f"{path_text(path)} is ${{keep}}, but elements of this list have no name to know them by",
+            f"{path_text(path)} cannot be ${{keep}}: {reason}",
             path,
             hint="Write the value itself.",
         )
         for path in _keeps(data)
-        if any(
-            isinstance(part, int) and path_text(path[:depth]) not in kind.shape.keyed
-            for depth, part in enumerate(path)
-        )
-        or path[0] in ("kind", "id", "version")
-        or path[-1] in kind.shape.keyed.values()
+        if (reason := _why_nothing_to_keep(kind, path))
     ]
+
+
+def _why_nothing_to_keep(kind: Kind, path: Path) -> str | None:
+    keyed = kind.shape.keyed
+    if path[0] in ("kind", "id", "version"):
+        return "only the file can say it"
+    if keyed.get(path_text(path[:-2])) == path[-1]:
+        return "it is what elements of this list are known by"
+    for depth, part in enumerate(path, start=1):
+        if isinstance(part, int) and (path_text(path[: depth - 1]) not in keyed or depth == len(path)):
+            return "elements of this list have no name to know them by"
+    return None
 
 
 def _keeps(data: Any, path: Path = ()) -> list[Path]:

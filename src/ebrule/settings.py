@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
@@ -143,8 +143,10 @@ def load_settings(options: Options, environ: Mapping[str, str]) -> Settings:
 
 def _org(options: Options, environ: Mapping[str, str]) -> tuple[Org | None, AccessError | None]:
     region = options.region or _first(environ, "GENESYSCLOUD_REGION", "GENESYS_ENVIRONMENT")
-    api_url = options.api_url or environ.get("EBRULE_API_URL")
-    login_url = options.login_url or environ.get("EBRULE_LOGIN_URL")
+    # A region that was asked for by option names both hosts, whatever the environment says of them.
+    urls = {} if options.region not in (None, SANDBOX) else environ
+    api_url = options.api_url or urls.get("EBRULE_API_URL")
+    login_url = options.login_url or urls.get("EBRULE_LOGIN_URL")
     if api_url:
         api_url = checked_url(api_url, "--api-url")
         login_url = checked_url(login_url, "--login-url") if login_url else api_url
@@ -163,6 +165,12 @@ def _org(options: Options, environ: Mapping[str, str]) -> tuple[Org | None, Acce
     token = environ.get("GENESYSCLOUD_ACCESS_TOKEN")
     name = _name_of(api_url, region)
     if token and not (options.client_id or options.client_secret):
+        if not token.isascii() or not token.isprintable():
+            return None, AccessError(
+                f"no credentials for {name}: GENESYSCLOUD_ACCESS_TOKEN holds a character that no token has",
+                hint="Look for a line break at its end.",
+                code="no-credentials",
+            )
         return Org(name, api_url, login_url, access_token=SecretStr(token)), None
     absent = [
         variable
@@ -206,7 +214,9 @@ def _name_of(api_url: str, region: str | None) -> str:
 
 
 def checked_url(text: str, what: str) -> str:
-    """Return ``text`` without a trailing slash if it is an https URL, or an http one to a loopback address.
+    """Return ``text`` if it is an https URL, or an http one to a loopback address.
+
+    Scheme and host come back in lower case, and without a trailing slash.
 
     Raises :class:`UsageError` otherwise; ``what`` names the setting. Userinfo, query and fragment are refused.
     """
@@ -217,7 +227,9 @@ def checked_url(text: str, what: str) -> str:
         parts, port_is_right = urlsplit(""), False
     if parts.scheme not in ("https", "http") or not parts.hostname or not port_is_right:
         raise UsageError(f"{what} is no http or https URL", hint=f"{what} https://host", code="bad-url")
-    if parts.username is not None or parts.query or parts.fragment:
+    if not text.isprintable() or " " in text:
+        raise UsageError(f"{what} must have no space, line break or control character", code="bad-url")
+    if parts.username is not None or "?" in text or "#" in text:
         raise UsageError(f"{what} must have no user, query or fragment", code="bad-url")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise UsageError(
@@ -225,7 +237,7 @@ def checked_url(text: str, what: str) -> str:
             hint="Use https.",
             code="plain-http",
         )
-    return text.rstrip("/")
+    return urlunsplit(parts._replace(netloc=parts.netloc.lower())).rstrip("/")
 
 
 def is_loopback(host: str) -> bool:

@@ -77,7 +77,7 @@ def _main(
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; return its exit code. Prints whatever went wrong, and never a traceback's locals."""
     try:
-        code = app(list(arguments), standalone_mode=False)
+        code = app(list(arguments), standalone_mode=False, prog_name="ebrule")
     except EbruleError as error:
         return _failed(error, arguments)
     except typer.TyperException as error:

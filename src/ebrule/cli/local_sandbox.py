@@ -26,7 +26,7 @@ INSTALL_HINT = "Install it with: pip install 'ebrule[sandbox]'"
 
 def check_installed() -> None:
     """Raise :class:`UsageError` where the sandbox's web framework is not installed."""
-    if importlib.util.find_spec("fastapi") is None or importlib.util.find_spec("uvicorn") is None:
+    if importlib.util.find_spec("starlette") is None or importlib.util.find_spec("uvicorn") is None:
         raise UsageError("the sandbox is not installed", hint=INSTALL_HINT, code="no-sandbox")
 
 

@@ -172,4 +172,4 @@ def show_problem(line: _Line, problem: Problem, source: Source) -> None:
             ("^" * (end - problem.column), problem.severity),
         )
     if problem.hint:
-        line(f"      {problem.hint}")
+        line(f"      {problem.hint[0].upper()}{problem.hint[1:]}")

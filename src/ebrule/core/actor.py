@@ -14,10 +14,10 @@ def actor(environ: Mapping[str, str]) -> dict[str, str]:
     """
     found = {"user": _user(), "host": socket.gethostname()}
     if environ.get("GITHUB_ACTIONS") == "true":
-        parts = (environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
+        parts = [environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
         server, repository, run = parts
         found |= {
-            "run": f"{server}/{repository}/actions/runs/{run}",
+            "run": f"{server}/{repository}/actions/runs/{run}" if all(parts) else "",
             "commit": environ.get("GITHUB_SHA", ""),
             "login": environ.get("GITHUB_ACTOR", ""),
         }

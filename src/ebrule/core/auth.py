@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import SecretStr
 
@@ -69,6 +69,8 @@ class TokenSource:
                 http_status=reply.status,
                 correlation_id=reply.correlation_id,
             )
+        if meaning is Meaning.NOT_FOUND:
+            raise unreadable(reply, doing)  # a login host that is none; the rule may well exist
         if meaning is not Meaning.OK:
             raise failure(reply, doing)
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
@@ -119,7 +121,7 @@ def connect(
         transport: what carries the requests; by default httpx.
     """
     if transport is None:
-        secure = any(url.startswith("https") for url in (org.api_url, org.login_url))
+        secure = any(urlsplit(url).scheme == "https" for url in (org.api_url, org.login_url))
         transport = HttpxTransport(network, secure=secure)
     patience = Patience(pace)
     tokens = TokenSource(org, transport, pace, patience)

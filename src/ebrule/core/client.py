@@ -6,12 +6,14 @@ ever sends a request twice.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import time
 import zlib
 from collections.abc import Mapping
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -20,6 +22,8 @@ import httpx
 from ebrule.core.notices import Requested
 from ebrule.core.pace import OutOfTimeError, Pace
 from ebrule.core.reply import BrokenError, NotSentError, Reply, Request, TransportError, UntrustedHostError
+from ebrule.errors import UsageError
+from ebrule.settings import is_loopback
 
 if TYPE_CHECKING:
     from ebrule.settings import Network
@@ -40,30 +44,44 @@ class Transport(Protocol):
         """Close what is open."""
 
 
-_LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
-
-
 class HttpxTransport:
     """The default transport: a connection pool of httpx, without redirects, retries or cookies."""
 
     def __init__(self, network: Network, *, secure: bool = True) -> None:
-        """Make the pool; ``secure`` False spares the loading of certificates where only loopback is talked to."""
-        self._client = httpx.Client(
-            verify=_ssl_context(network.ca_file) if secure else False,
-            proxy=network.proxy,
-            mounts=dict.fromkeys(_LOOPBACK),  # never through a proxy
-            follow_redirects=False,
-            timeout=httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
-        )
+        """Make the pool; ``secure`` False spares the loading of certificates: no https host is trusted then.
+
+        Raises :class:`UsageError` for certificates or a proxy that cannot be used.
+        """
+        try:
+            context = _ssl_context(network.ca_file, secure=secure)
+        except OSError as error:
+            raise UsageError(
+                f"the certificates to trust cannot be read: {error.strerror or error}",
+                hint="--ca-file and SSL_CERT_FILE take a PEM file.",
+                code="bad-ca-file",
+            ) from error
+        try:
+            self._client = _pool(context, proxy=network.proxy)
+            self._direct = _pool(context, trust_env=False)  # to loopback, never through a proxy
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
+            raise UsageError(
+                "the proxy's URL is none that can be used",
+                hint="--proxy and HTTPS_PROXY take http://host:port or https://host:port.",
+                code="bad-proxy",
+            ) from error
 
     def send(self, request: Request) -> Reply:
         """Send ``request`` and read the reply, up to 1 MiB of it."""
         started = time.perf_counter()
         try:
-            with self._client.stream(
+            client = self._direct if is_loopback(host_of(request.url)) else self._client
+            outgoing = client.build_request(
                 request.method, request.url, headers=dict(request.headers), content=request.body
-            ) as response:
-                self._client.cookies.clear()
+            )
+        except ValueError as error:
+            raise NotSentError(_UNSENDABLE) from error
+        try:
+            with contextlib.closing(client.send(outgoing, stream=True)) as response:
                 body = _read_body(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             if _is_about_trust(error):
@@ -79,11 +97,26 @@ class HttpxTransport:
     def close(self) -> None:
         """Close the pool."""
         self._client.close()
+        self._direct.close()
 
 
-def _ssl_context(ca_file: str | None) -> ssl.SSLContext | bool:
+def _pool(context: ssl.SSLContext, *, proxy: str | None = None, trust_env: bool = True) -> httpx.Client:
+    return httpx.Client(
+        verify=context,
+        proxy=proxy,
+        trust_env=trust_env,
+        follow_redirects=False,
+        # A jar that takes nothing: one that is emptied after each reply still has its cookies for a moment.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        timeout=httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
+    )
+
+
+def _ssl_context(ca_file: str | None, *, secure: bool) -> ssl.SSLContext:
     """Return a context that trusts ``ca_file``; by default httpx's own, which honours SSL_CERT_FILE."""
-    return ssl.create_default_context(cafile=ca_file) if ca_file else True
+    if not secure:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context()
 
 
 def _lower(headers: httpx.Headers) -> dict[str, str]:
@@ -121,7 +154,10 @@ def _is_about_trust(error: BaseException) -> bool:
     return False
 
 
+_UNSENDABLE = "the URL or a header is not one that HTTP can carry"
+
 _WORDS: dict[type[httpx.HTTPError], str] = {
+    httpx.LocalProtocolError: _UNSENDABLE,  # its own text would show the header, token and all
     httpx.ConnectTimeout: "the connection could not be made in time",
     httpx.PoolTimeout: "no connection was free in time",
     httpx.ReadTimeout: "no answer came in time",
@@ -219,6 +255,7 @@ def send(transport: Transport, request: Request, pace: Pace, limit: float = CALL
     if pace.left() <= 0:
         raise NotSentError("the deadline is over")
     started = pace.clock.monotonic()
+    url = request.url.partition("?")[0]  # a query may carry a key
     error: TransportError
     try:
         reply = pace.call(lambda: transport.send(request), limit)
@@ -228,10 +265,10 @@ def send(transport: Transport, request: Request, pace: Pace, limit: float = CALL
         error = caught
     else:
         said = (reply.status, reply.milliseconds, reply.correlation_id)
-        pace.observe(Requested(request.method, request.url, *said))
+        pace.observe(Requested(request.method, url, *said))
         return reply
     elapsed = (pace.clock.monotonic() - started) * 1000
-    pace.observe(Requested(request.method, request.url, None, elapsed, None, str(error)))
+    pace.observe(Requested(request.method, url, None, elapsed, None, str(error)))
     raise error
 
 
@@ -239,6 +276,16 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port of a URL."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port
+
+
+def host_of(url: str) -> str:
+    """Return the host that a request to ``url`` goes to, as it is looked up; raises ValueError for what is no URL."""
+    try:
+        host = httpx.URL(url).raw_host.decode("ascii")
+    except httpx.InvalidURL as error:
+        raise ValueError(str(error)) from error
+    host.encode("idna")  # as the look-up does: an empty or overlong label is refused here
+    return host
 
 
 def as_json(data: Any) -> bytes:

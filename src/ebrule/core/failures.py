@@ -141,6 +141,10 @@ def wait(pace: Pace, seconds: float, reason: str, attempt: int, attempts: int) -
             pace.observe(Waiting(reason, seconds, attempt, attempts, left))
         pace.sleep(seconds)
     except OutOfTimeError:
+        if seconds < 1:
+            raise UnavailableError(
+                f"{reason}, and the deadline is over", hint="Allow more time with --deadline.", code="past-deadline"
+            ) from None
         earliest = pace.clock.now() + timedelta(seconds=min(seconds, 10**9))
         raise UnavailableError(
             f"{reason}: the next try may come in {seconds:.0f} s, and the deadline leaves {max(left, 0):.0f} s",

@@ -47,9 +47,8 @@ class LiveRuns:
                 mark = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_FLAGS, 0o600, dir_fd=folder)
                 stack.callback(os.close, mark)
                 try:
-                    fcntl.flock(
-                        mark, fcntl.LOCK_EX
-                    )  # before it has its name: nobody can take it for a dead run's
+                    # Locked before it has its name, so that nobody takes it for a dead run's.
+                    fcntl.flock(mark, fcntl.LOCK_EX)
                     named = _name(draft, operation_id, folder)
                 finally:
                     _remove(draft, folder)

@@ -154,11 +154,12 @@ class Pace:
         Raises :class:`OutOfTimeError` at once if the wait does not fit into the deadline.
         """
         self.check()
+        heard = len(self._signals)
         if seconds > self.left():
             raise OutOfTimeError
         inbox: SimpleQueue[Any] = SimpleQueue()
         with self._listening(inbox):
-            if seconds > 0 and self.interrupted is None:
+            if seconds > 0 and len(self._signals) == heard:
                 self.clock.sleep(inbox, seconds)
         self.check()
 

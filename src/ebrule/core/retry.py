@@ -10,7 +10,7 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from ebrule.core.reply import NotSentError, Reply, TransportError, UntrustedHostError
 
@@ -95,7 +95,7 @@ NOT_SENT_BACKOFF = Backoff(base=0.05, cap=1.0)
 MAX_JITTER_SECONDS = 1.0
 """How much is added at most to a wait that the server asked for, so that many clients do not come back at once."""
 
-_SECONDS = re.compile(r"0*([0-9]+)", re.ASCII)
+_SECONDS = re.compile(r"[0-9]+", re.ASCII)
 _LONGEST = "999999999"
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -129,13 +129,14 @@ def http_date(text: str, now: datetime) -> datetime | None:
         year += now.year // 100 * 100
         if year > now.year + 50:
             year -= 100
-    second = min(int(match["second"]), 59)  # a leap second has no datetime
+    second = int(match["second"])
+    leap = second == 60  # noqa: PLR2004 - a leap second has no datetime: it is the first one of the next minute
     try:
         return datetime(
             year, _MONTHS.index(match["month"]) + 1, int(match["day"]), int(match["hour"]), int(match["minute"]),
-            second, tzinfo=timezone.utc,
-        )  # fmt: skip
-    except ValueError:
+            second - leap, tzinfo=timezone.utc,
+        ) + timedelta(seconds=leap)  # fmt: skip
+    except (ValueError, OverflowError):
         return None
 
 
@@ -147,10 +148,9 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     other alphabets say nothing.
     """
     text = headers.get("retry-after", "").strip(" \t")
-    seconds_match = _SECONDS.fullmatch(text)
-    if seconds_match:
+    if _SECONDS.fullmatch(text):
         # More digits than this are no wait that any deadline allows, and int() refuses 5,000 of them.
-        digits = seconds_match[1]
+        digits = text.lstrip("0") or "0"
         return float(digits if len(digits) <= len(_LONGEST) else _LONGEST)
     until = http_date(text, now)
     if until is None:

@@ -31,6 +31,7 @@ from ebrule.core.retry import (
 from ebrule.errors import (
     ConflictError,
     EbruleError,
+    InterruptedRunError,
     Overlap,
     UnavailableError,
     UnknownOutcomeError,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 OnConflict = Literal["merge", "fail", "overwrite"]
 
 NOT_SENT_TRIES = 3
+OLD_STATE_TRIES = 4
 LAST_WORD_SECONDS = 0.25
 
 
@@ -158,7 +160,7 @@ class Updater:
                 raise
             except EbruleError as error:
                 if self._tainted:
-                    raise self._unknown(error.message) from error
+                    raise self._unknown(_why_unknown(error), cause=error) from error
                 raise
             return landed
 
@@ -172,10 +174,12 @@ class Updater:
                 code="attempts-spent",
             )
         self._session.patience.hold()
-        self.attempts += 1
         body = as_json({**self.wanted, "version": self.base.version})
-        self._hooks.before_put(Intent(self.attempts, self.base, self.wanted, body, self._overwritten))
+        self._hooks.before_put(Intent(self.attempts + 1, self.base, self.wanted, body, self._overwritten))
         self._pace.check()
+        if self._told_to_stop():
+            return None
+        self.attempts += 1
         was_tainted = self._taint()
         outcome = self._put(body)
         meaning = meaning_of(outcome)
@@ -208,16 +212,17 @@ class Updater:
             return None
         if meaning is Meaning.UNAUTHORIZED and self._session.client.renew_token():
             return None
-        if meaning is Meaning.STALE and not self._tainted:
+        if meaning is Meaning.STALE:
             # Waiting comes before reading: what is read is then as fresh as can be when the next PUT goes out.
-            self._wait(meaning, outcome, CONFLICT_BACKOFF, f"{self.base.id} was changed by somebody else")
-            return self._rebase(self._read())
-        refusal = failure(outcome, f"updating {self._kind.title} {self.base.id}")
-        if not self._tainted:
-            raise refusal
-        # An earlier PUT may have been applied, whatever became of this one.
-        if meaning is not Meaning.STALE:
+            self._wait(meaning, outcome, CONFLICT_BACKOFF, f"{self.base.id} has been changed meanwhile")
+            if not self._tainted:
+                return self._rebase(self._read_not_older())
+        else:
+            refusal = failure(outcome, f"updating {self._kind.title} {self.base.id}")
+            if not self._tainted:
+                raise refusal
             self._refusal = refusal
+        # An earlier PUT may have been applied, whatever became of this one.
         return self._resolve("an earlier try may have been applied")
 
     def _accepted(self, reply: Reply) -> Landed | None:
@@ -271,7 +276,7 @@ class Updater:
         if present.version > self.base.version:
             return self._judge(present)
         if self._refusal is not None:
-            raise self._unknown(self._refusal.message)
+            raise self._refusal
         if not self._told_to_stop():
             self._wait(Meaning.UNCLEAR, None, CONFLICT_BACKOFF, "the update has not been applied yet")
         return None
@@ -289,7 +294,7 @@ class Updater:
         raise self._unknown(
             f"the rule moved on ({self.base.version} → {present.version}) and is not as this update wants it: the update "
             "may have been applied and undone",
-            merge3(shape, was, self.wanted, theirs).overlaps,
+            overlaps=merge3(shape, was, self.wanted, theirs).overlaps,
         )
 
     def _last_word(self) -> Landed:
@@ -301,28 +306,25 @@ class Updater:
                 if landed is not None:
                     return landed
                 self._pace.check()
-            with contextlib.suppress(OutOfTimeError):
+            try:
                 self._pace.sleep(LAST_WORD_SECONDS)
+            except OutOfTimeError:
+                raise self._unknown("it had not been applied when the time was up, and still may be") from None
 
     def _read_not_older(self) -> Rule:
         """Read the rule; a state older than the base is a replica that lags, and is asked again."""
-        for tries in range(1, 5):
-            present = self._read()
+        for tries in range(1, OLD_STATE_TRIES + 1):
+            present = fetch_rule(self._session.reader, self._kind, self.base.id)
             if present.version >= self.base.version:
                 return present
-            wait(
-                self._pace,
-                CONFLICT_BACKOFF.seconds(tries, self._pace.random),
-                "the org shows an old state",
-                tries + 1,
-                4,
-            )
-        raise self._unknown(
-            f"the org shows version {present.version}, older than {self.base.version}, which it had before"
+            if tries < OLD_STATE_TRIES:
+                seconds = CONFLICT_BACKOFF.seconds(tries, self._pace.random)
+                wait(self._pace, seconds, "the org shows an old state", tries + 1, OLD_STATE_TRIES)
+        raise UnavailableError(
+            f"the org shows version {present.version}, older than {self.base.version}, which it had before",
+            hint="Try again later.",
+            code="old-state",
         )
-
-    def _read(self) -> Rule:
-        return fetch_rule(self._session.reader, self._kind, self.base.id)
 
     # --- taint --------------------------------------------------------------------------------------------------------
 
@@ -342,9 +344,20 @@ class Updater:
     def _told_to_stop(self) -> bool:
         return self._tainted and self._pace.interrupted is not None
 
-    def _unknown(self, reason: str, overlaps: tuple[Overlap, ...] = ()) -> UnknownOutcomeError:
+    def _unknown(
+        self, reason: str, *, overlaps: tuple[Overlap, ...] = (), cause: EbruleError | None = None
+    ) -> UnknownOutcomeError:
         return UnknownOutcomeError(
             f"it is not known whether {self.base.id} was updated: {reason}",
             overlaps,
             hint="Ask again with: ebrule audit resolve",
+            http_status=cause.http_status if cause else None,
+            correlation_id=cause.correlation_id if cause else None,
         )
+
+
+def _why_unknown(error: EbruleError) -> str:
+    # The error's own message says that nothing was changed, which is just what is not known.
+    if isinstance(error, InterruptedRunError):
+        return "a second signal came before the org had told"
+    return error.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
@@ -52,11 +53,8 @@ def check_rule(kind: Kind, data: Data, *, unless: Callable[[Any], bool] = lambda
         kind.model.model_validate(dict(data))
     except ValidationError as error:
         # The input goes to no message: pydantic's own text would show it, whatever it holds.
-        found = [
-            _problem(kind.model, detail)
-            for detail in error.errors(include_url=False)
-            if not unless(detail["input"])
-        ]
+        details = [detail for detail in error.errors(include_url=False) if not unless(detail["input"])]
+        found = _without_misspelled([_problem(kind.model, detail) for detail in details])
     return found + kind.limits(data)
 
 
@@ -155,6 +153,19 @@ def _unknown_key(model: type[BaseModel], path: Path) -> Problem:
     match = next((name for name in known if near and name.lower() == near[0]), None)
     message = f'unknown key "{key}" in {_owner(path)}' + (f'; did you mean "{match}"?' if match else "")
     return Problem("unknown-key", message, path, hint=f"Known keys: {', '.join(known)}.")
+
+
+def _without_misspelled(problems: list[Problem]) -> list[Problem]:
+    """Leave out a missing key where an unknown one beside it is that key, misspelled."""
+    meant = {
+        (*problem.path[:-1], match[1])
+        for problem in problems
+        if problem.id == "unknown-key" and (match := _MEANT.search(problem.message))
+    }
+    return [problem for problem in problems if problem.id != "missing-key" or problem.path not in meant]
+
+
+_MEANT = re.compile(r'did you mean "([^"]+)"\?\Z')
 
 
 def _unknown_value(where: str, path: Path, value: Any, expected: str) -> Problem:

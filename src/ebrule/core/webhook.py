@@ -7,12 +7,13 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from ebrule.core.client import as_json, send
+from ebrule.core.client import as_json, host_of, send
 from ebrule.core.reply import Reply, Request, TransportError
 from ebrule.core.retry import Backoff, retry_after
 from ebrule.errors import UsageError
@@ -77,7 +78,7 @@ class Endpoint:
     @property
     def secure(self) -> bool:
         """Whether certificates are needed."""
-        return self.url.startswith("https")
+        return urlsplit(self.url).scheme == "https"
 
     def request(self, event: Event, now: datetime) -> Request:
         """Return the request that carries ``event``, stamped and signed as of ``now``."""
@@ -170,7 +171,7 @@ def _checked_url(url: str) -> str:
     hint = "A webhook URL looks like https://host/path; plain http goes to loopback addresses only."
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host, port = host_of(url), parts.port
     except ValueError as error:
         raise UsageError(f"the webhook URL is none: {error}", hint=hint, code="bad-webhook-url") from error
     if not host or parts.scheme not in ("http", "https") or port == 0 or not url.isprintable() or " " in url:
@@ -190,8 +191,9 @@ def _checked_url(url: str) -> str:
 
 def _is_link_local(host: str) -> bool:
     try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+        # The look-up also takes 2852039166, 0xa9fea9fe and the like for addresses.
+        address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
+    except (ValueError, OSError):
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_link_local or (mapped or address).is_unspecified

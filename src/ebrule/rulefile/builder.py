@@ -36,7 +36,7 @@ class Stop(Exception):  # noqa: N818 - not an error of its own: the builder's pr
 class _Open:
     """A mapping or list that has begun and not ended."""
 
-    data: dict[str, Any] | list[Any]
+    data: Any
     path: Path
     start: int
     is_key: bool
@@ -217,7 +217,7 @@ class Builder:
         around = self._stack[-1]
         if isinstance(around.data, list):
             around.data.append(value)
-        elif around.key is not None:
+        else:
             around.data[around.key] = value
             around.key = None
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ebrule.errors import Problem, Source
 
-Path: TypeAlias = "tuple[str | int, ...]"
+Path: TypeAlias = tuple[str | int, ...]
 
 
 class Keep(enum.Enum):

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 SYNTAX: Final = "json-syntax"
 
-_SPACE: Final = re.compile(r"[ \t\r\n]*")
-_WORD: Final = re.compile(r"[^\s,:\[\]{}\"]*")
+_SPACE: Final = re.compile(r"[ \t\r\n]+")
+_WORD: Final = re.compile(r"[^\s,:\[\]{}\"]+")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 _NOT_FINITE: Final = frozenset({"NaN", "Infinity", "-Infinity"})
@@ -32,10 +32,9 @@ def read_json(text: str, builder: Builder) -> None:
         Stop: The text is not JSON, or the builder has had enough.
     """
     reader = _Reader(text, builder)
+    reader.value()
     if reader.peek():
-        reader.value()
-        if reader.peek():
-            reader.fail("the document has ended, yet more text follows")
+        reader.fail("the document has ended, yet more text follows")
 
 
 class _Reader:

@@ -112,8 +112,10 @@ def problem(kind: str, *, path: Path = (), place: Place | None = None, **parts: 
 
 def invalid(problems: list[Problem], source: Source) -> InvalidRuleError:
     """The error that tells of all problems of a file."""
-    what = problems[0].message if len(problems) == 1 else f"{len(problems)} problems"
-    return InvalidRuleError(f"{source.name}: {what}", problems, source=source)
+    if len(problems) == 1:
+        (only,) = problems
+        return InvalidRuleError(f"{source.name}: {only.message}", problems, source=source, hint=only.hint)
+    return InvalidRuleError(f"{source.name}: {len(problems)} problems", problems, source=source)
 
 
 def quoted(text: str) -> str:

@@ -88,6 +88,10 @@ _UNFINISHED: Final = (
     ),
 )
 
+# What would be refused if it were well-formed, too, by the end of the context and by its first character.
+_REFUSED_ANYHOW: Final = (" tag", " alias", " anchor", " directive")
+_BY_SIGN: Final = {"!": "tag", "*": "alias", "&": "alias", "%": "directive"}
+
 
 def stop_at_error(error: yaml.MarkedYAMLError, text: str, builder: Builder) -> NoReturn:
     """Report what the parser did not like.
@@ -99,10 +103,9 @@ def stop_at_error(error: yaml.MarkedYAMLError, text: str, builder: Builder) -> N
     at = error.problem_mark.index if error.problem_mark else 0
     beginning = error.context_mark or error.problem_mark
     begin, line = (beginning.index, beginning.line + 1) if beginning else (0, 1)
-    if context.endswith(("a tag", "an alias", "an anchor")) or "tag handle" in complaint:
+    if context.endswith(_REFUSED_ANYHOW) or "tag handle" in complaint:
         word = text[begin:].split(maxsplit=1)[0]
-        kind = "tag" if word.startswith("!") else "alias"
-        builder.stop(kind, begin, begin + len(word), text=quoted(word))
+        builder.stop(_BY_SIGN[word[0]], begin, begin + len(word), text=quoted(word))
     if "escape" in complaint or "hexdecimal" in complaint:
         stop_at_escape(text, at, builder)
     for explanation in _UNFINISHED:

@@ -296,4 +296,6 @@ def _leaves(path: str, value: Any, present: Any, keep: _Keep) -> Any:
     if isinstance(value, Mapping):
         there = present if isinstance(present, Mapping) else {}
         return {name: _leaves(f"{path}.{name}", item, there.get(name), keep) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_leaves(f"{path}[{index}]", item, None, keep) for index, item in enumerate(value)]
     return keep(path, value, present)

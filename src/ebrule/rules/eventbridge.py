@@ -157,6 +157,7 @@ def _limits(rule: Data) -> list[Problem]:
 
 
 def _references(rule: Data) -> list[Reference]:
+    targets = rule.get("targets")
     return [
         Reference(
             ("targets", index, "id"),
@@ -164,7 +165,7 @@ def _references(rule: Data) -> list[Reference]:
             target["id"],
             f"/api/v2/eventbridge/targets/{checked_id(target['id'], 'target id')}",
         )
-        for index, target in enumerate(rule.get("targets") or ())
+        for index, target in enumerate(targets if isinstance(targets, list) else ())
     ]
 
 

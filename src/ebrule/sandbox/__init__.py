@@ -16,4 +16,8 @@ test cannot share a mistake.
     trace.py         correlation ids and the log of requests
     faults.py        what a fault specification says; misbehaviour.py: what each fault does
     openapi.py       the document at /openapi.json
+    services.py      what every route can reach; clock.py: how a time is written
+
+A feature is a module with ``ROUTES`` and ``OPERATIONS``, named in ``app.py``; its initial data stands in
+``seed.py``, its scopes in ``tokens.py``.
 """

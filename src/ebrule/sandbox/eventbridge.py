@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.endpoints import HTTPEndpoint
 from starlette.responses import JSONResponse
@@ -14,7 +14,7 @@ from starlette.routing import Route
 from ebrule.sandbox import resources, seed
 from ebrule.sandbox.access import authorize
 from ebrule.sandbox.bodies import read_json_object
-from ebrule.sandbox.openapi import ID_PATTERN, Model, Operation
+from ebrule.sandbox.openapi import ID_PATTERN, Operation
 from ebrule.sandbox.replies import ApiError, Detail
 from ebrule.sandbox.services import services_of
 from ebrule.sandbox.trace import trace_of
@@ -40,7 +40,7 @@ _MAX_VERSION: Final = 2**31 - 1
 _Text = Annotated[str, Field(min_length=1)]
 
 
-class _Open(Model):
+class _Open(BaseModel):
     """Takes JSON's types as they are, and keeps the fields that it does not know."""
 
     model_config = ConfigDict(extra="allow", strict=True)
@@ -64,7 +64,11 @@ class Target(_Open):
 
 
 class RuleUpdate(_Open):
-    """The body of a PUT: the whole rule, and the version that it was made from."""
+    """The body of a PUT: the whole rule, and the version that it was made from.
+
+    All conditions together, each as JSON text with a space after every comma and colon, may have 1,000
+    characters. Every target must exist. Unknown fields are kept.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -98,7 +102,7 @@ class RuleUpdate(_Open):
     targets: list[Target]
 
 
-class _Author(Model):
+class _Author(BaseModel):
     id: str
 
 

@@ -10,6 +10,12 @@ for example ``status:status=503,times=2`` or ``drop-after:rate=0.2,seed=7``. Eve
     method    the HTTP method (default PUT; POST for ``token-throttle``); ``*`` is any
     path      a part of the request's path (default: any path)
 
+Some kinds know further ones, see ``misbehaviour.KINDS``:
+
+    status    the HTTP status of the reply
+    seconds   how long to wait; of an error reply, its ``Retry-After``
+    to        where a redirect leads
+
 Several faults wrap each other, the first one outermost: a request that the first lets pass meets the second.
 """
 

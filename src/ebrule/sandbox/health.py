@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from pydantic import BaseModel
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from ebrule.sandbox.access import authorize
-from ebrule.sandbox.openapi import Model, Operation
+from ebrule.sandbox.openapi import Operation
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _PATH: Final = "/api/v2/health"
 
 
-class Health(Model):
+class Health(BaseModel):
     """The service is there."""
 
     status: Literal["ok"] = "ok"

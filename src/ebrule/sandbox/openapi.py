@@ -49,13 +49,7 @@ _ERROR_HEADERS: Final[Mapping[int, Mapping[str, str]]] = {
 _COUNT: Final = {"type": "integer", "minimum": 0}
 
 
-class Model(BaseModel):
-    """The base of all models: built at their first use, since a sandbox may start for a single request."""
-
-    model_config = ConfigDict(defer_build=True)
-
-
-class ErrorDetail(Model):
+class ErrorDetail(BaseModel):
     """One thing that is wrong with a request."""
 
     errorCode: str  # noqa: N815 - the wire's own spelling
@@ -64,7 +58,7 @@ class ErrorDetail(Model):
     entityName: str = ""  # noqa: N815 - the wire's own spelling
 
 
-class ErrorBody(Model):
+class ErrorBody(BaseModel):
     """An error as Genesys Cloud writes it."""
 
     model_config = ConfigDict(

@@ -12,12 +12,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qs
 
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from ebrule.sandbox.bodies import read_body
-from ebrule.sandbox.openapi import Model, Operation
+from ebrule.sandbox.openapi import Operation
 from ebrule.sandbox.services import services_of
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ _PATH: Final = "/oauth/token"
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
-class TokenRequest(Model):
+class TokenRequest(BaseModel):
     """The form that asks for a token."""
 
     grant_type: Literal["client_credentials"]
 
 
-class TokenReply(Model):
+class TokenReply(BaseModel):
     """A token; ``expires_in`` is in seconds."""
 
     access_token: str
@@ -51,7 +52,7 @@ class TokenReply(Model):
     expires_in: int
 
 
-class OAuthError(Model):
+class OAuthError(BaseModel):
     """An error as Genesys Cloud's login host writes it."""
 
     error: str

@@ -1,0 +1,411 @@
+"""The updater where every PUT's fate is clear: what each answer leads to, and how updates meet other writers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fake_org import (
+    FakeOrg,
+    Step,
+    Update,
+    after,
+    answers,
+    applied,
+    demo_rule,
+    fails,
+    ordinary,
+    reply,
+    shows,
+)
+
+from ebrule.core.reply import NotSentError, UntrustedHostError
+from ebrule.core.updater import Policy
+from ebrule.errors import (
+    AccessError,
+    ConflictError,
+    EbruleError,
+    InvalidRuleError,
+    LedgerError,
+    Overlap,
+    Problem,
+    RuleNotFoundError,
+    UnavailableError,
+    VersionGoneError,
+)
+from ebrule.rules.changes import diff
+from ebrule.rules.eventbridge import EVENTBRIDGE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ebrule.core.updater import Intent
+
+DISJOINT = {"name": "Theirs"}
+OVERLAPPING = {"priority": 70}
+SAME = {"priority": 60}
+NO_CONNECTION = fails(NotSentError("no route"))
+
+STALE = {
+    "409": answers(409, {"message": "version conflict"}),
+    "412": answers(412),
+    "400 of a stale version": answers(400, {"message": "Version 7 does not match the current version 8"}),
+}
+
+
+def failed(update: Update, kind: type[EbruleError]) -> Any:
+    """Run an update that must end in that error, with none of its PUTs applied."""
+    with pytest.raises(EbruleError) as caught:
+        update.run()
+    update.org.land()
+    assert (kind, []) == (type(caught.value), update.org.ours)
+    return caught.value
+
+
+# --- taken --------------------------------------------------------------------------------------------------
+
+
+def test_an_accepted_put_is_all_there_is_to_do() -> None:
+    """A PUT that is answered as it should be ends the update, with the org's state, its time and its reference."""
+    update = Update(FakeOrg())
+    landed = update.run()
+
+    assert "intent@7 PUT@7" == update.story
+    assert (True, False, 5.0, "c-1") == (
+        landed.changed, landed.confirmed, landed.latency_ms, landed.correlation_id,
+    )  # fmt: skip
+    assert (8, update.org.rule) == (landed.rule.version, landed.rule.data)
+    assert [60] == [line.data["priority"] for line in update.org.ours]
+    assert (1, 0, []) == (update.updater.attempts, update.updater.conflicts, update.org.clock.sleeps)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_any_success_with_the_rule_in_it_will_do(status: int) -> None:
+    """Which 2xx it is does not matter when the answer shows the rule as sent, with a higher version."""
+
+    def step(org: FakeOrg, request: Any) -> Any:
+        return reply(status, ordinary(org, request).json)
+
+    assert not Update(FakeOrg(puts=(step,))).run().confirmed
+
+
+def test_a_version_may_grow_by_more_than_one() -> None:
+    """An accepted PUT is accepted at whatever higher version the org gives it."""
+    landed = Update(FakeOrg(puts=(applied(shows(12, priority=60)),))).run()
+
+    assert (12, False) == (landed.rule.version, landed.confirmed)
+
+
+def test_the_body_is_the_content_and_the_version_that_it_replaces() -> None:
+    """A PUT repeats the base's version and every field that ebrule does not know, but nothing that is read-only."""
+    update = Update(FakeOrg())
+    update.run()
+    rule = demo_rule(priority=60)
+    expected = {name: rule[name] for name in rule if name not in ("id", "selfUri", "dateModified")}
+
+    assert [expected] == [json.loads(body) for body in update.org.bodies]
+    assert [(1, 7, 60)] == [(i.attempt, i.base.version, i.wanted["priority"]) for i in update.intents]
+
+
+def test_nothing_is_sent_without_a_durable_intent() -> None:
+    """Where the intent cannot be recorded, no PUT leaves, and none is counted."""
+
+    def full(_intent: Intent) -> None:
+        raise LedgerError("the disk is full")
+
+    update = Update(FakeOrg(), before_put=full)
+    failed(update, LedgerError)
+
+    assert ("intent@7", 0) == (update.story, update.updater.attempts)
+
+
+# --- refused ------------------------------------------------------------------------------------------------
+
+REFUSALS = {
+    InvalidRuleError: (400, 402, 406, 413, 418, 422, 451),
+    AccessError: (401, 403),
+    RuleNotFoundError: (404, 410),
+    UnavailableError: (300, 301, 302, 304, 307, 308, 405, 415, 501),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(status, kind) for kind, statuses in REFUSALS.items() for status in statuses]
+)
+def test_a_refusal_ends_the_update_at_once(status: int, kind: type[EbruleError]) -> None:
+    """What the org will never take is sent once, nothing is asked back, and the error has the org's reference."""
+    update = Update(FakeOrg(puts=(answers(status, {"message": "no"}, location="/else"),)), access_token="t")
+    error = failed(update, kind)
+
+    assert "intent@7 PUT@7" == update.story
+    assert (status, "c-1") == (error.http_status, error.correlation_id)
+
+
+def test_what_the_org_finds_wrong_has_its_place() -> None:
+    """Details of a refusal become problems with the path of the field that each names."""
+    details = [{"fieldName": "conditions[0].operator", "errorCode": "bad.operator"}, {"errorCode": "other"}]
+    error = failed(Update(FakeOrg(puts=(answers(422, {"details": details}),))), InvalidRuleError)
+
+    assert [("conditions", 0, "operator"), ()] == [problem.path for problem in error.problems]
+
+
+def test_a_bad_token_is_replaced_once() -> None:
+    """A 401 fetches one new token, and the same PUT goes out again under an intent of its own."""
+    update = Update(FakeOrg(puts=(answers(401),)))
+
+    assert update.run().changed
+    assert "intent@7 PUT@7 token intent@7 PUT@7" == update.story
+
+
+def test_a_second_bad_token_is_not_replaced() -> None:
+    """A 401 for the new token too ends the update."""
+    update = Update(FakeOrg(puts=(answers(401), answers(401))))
+    failed(update, AccessError)
+
+    assert "intent@7 PUT@7 token intent@7 PUT@7" == update.story
+
+
+def test_without_a_new_token_the_update_ends() -> None:
+    """Credentials that are refused when a new token is asked for end the update, and the PUT was not applied."""
+    org = FakeOrg(puts=(answers(401),))
+    update = Update(org)
+    org.logins = [answers(200, {"access_token": "first"}), answers(401)]
+
+    assert "bad-credentials" == failed(update, AccessError).code
+
+
+# --- not now ------------------------------------------------------------------------------------------------
+
+NO_USABLE_WAIT = ["", "Thu, 01 Jan 1970 00:00:00 GMT", "-1", "1.5", "٣", "soon"]
+
+
+@pytest.mark.parametrize("headers", [{}, *({"retry_after": text} for text in NO_USABLE_WAIT)], ids=str)
+def test_a_rate_limit_that_names_no_wait_is_met_with_jitter(headers: dict[str, str]) -> None:
+    """Where a 429 says nothing usable, each wait is drawn from twice the room of the one before."""
+    update = Update(FakeOrg(puts=(answers(429, **headers),) * 3))
+
+    assert update.run().changed
+    assert [0.5, 1.0, 2.0] == update.org.clock.sleeps
+    assert "intent@7 PUT@7 intent@7 PUT@7 intent@7 PUT@7 intent@7 PUT@7" == update.story
+    assert 1 == len(set(update.org.bodies))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"retry_after": "7"},
+        {"retry_after": "Thu, 01 Jan 1970 00:00:07 GMT", "date": "Thu, 01 Jan 1970 00:00:00 GMT"},
+    ],
+    ids=["seconds", "a date against the reply's own"],
+)
+def test_a_rate_limit_that_names_a_wait_is_obeyed(headers: dict[str, str]) -> None:
+    """After a 429 the same body goes out again, not before the org allows it."""
+    update = Update(FakeOrg(puts=(answers(429, **headers),)))
+
+    assert update.run().changed
+    assert [7.5] == update.org.clock.sleeps
+    assert 1 == len(set(update.org.bodies))
+
+
+@pytest.mark.parametrize("status", [429, 409])
+def test_a_wait_past_the_deadline_is_not_begun(status: int) -> None:
+    """Asked to wait longer than it may run, an update ends at once and names the time to try again."""
+    update = Update(FakeOrg(puts=(answers(status, retry_after="3600"),)))
+    error = failed(update, UnavailableError)
+
+    assert ("past-deadline", []) == (error.code, update.org.clock.sleeps)
+    assert "2026-01-02T01:16" in error.hint
+
+
+def test_without_a_connection_three_tries_are_made() -> None:
+    """A PUT that never left is tried three times in all."""
+    update = Update(FakeOrg(puts=(NO_CONNECTION,) * 3))
+    error = failed(update, UnavailableError)
+
+    assert ("no-connection", [0.025, 0.05]) == (error.code, update.org.clock.sleeps)
+    assert "intent@7 PUT@7 intent@7 PUT@7 intent@7 PUT@7" == update.story
+
+
+def test_a_connection_may_come_back() -> None:
+    """Two PUTs that never left are followed by one that does."""
+    update = Update(FakeOrg(puts=(NO_CONNECTION,) * 2))
+
+    assert (True, 3) == (update.run().changed, update.updater.attempts)
+
+
+def test_a_host_that_is_not_trusted_gets_nothing_more() -> None:
+    """A certificate that does not hold ends the update at once."""
+    update = Update(FakeOrg(puts=(fails(UntrustedHostError("wrong host")),)))
+
+    assert ("untrusted-host", "intent@7 PUT@7") == (failed(update, AccessError).code, update.story)
+
+
+@pytest.mark.parametrize("step", [answers(429), answers(409), answers(500), NO_CONNECTION])
+def test_attempts_are_counted(step: Step) -> None:
+    """No answer makes an update send more PUTs than it may."""
+    update = Update(FakeOrg(puts=(step,) * 9), policy=Policy(max_attempts=2))
+
+    assert isinstance(update.outcome(), EbruleError)
+    assert 2 == len(update.org.bodies)
+
+
+def test_attempts_spent_on_conflicts() -> None:
+    """When somebody else is faster every time, the update gives up, and nothing of it was applied."""
+    update = Update(
+        FakeOrg(puts=tuple(after({"name": f"Name {n}"}) for n in range(9))), policy=Policy(max_attempts=3)
+    )
+
+    assert "attempts-spent" == failed(update, UnavailableError).code
+    assert (3, 3) == (update.updater.attempts, update.updater.conflicts)
+
+
+def test_a_nearly_spent_rate_limit_is_not_run_into() -> None:
+    """With the window's last request used, the PUT waits for the next window."""
+    full = {"inin_ratelimit_count": "300", "inin_ratelimit_allowed": "300", "inin_ratelimit_reset": "9"}
+    org = FakeOrg()
+    update = Update(org)
+    org.resources["/api/v2/x"] = answers(200, {}, **full)
+    update.session.client.get("/warm-up")
+    update.session.reader.read("/api/v2/x", "looking")
+
+    assert update.run().changed
+    assert 1 == len(org.clock.sleeps)
+    assert 8.9 < org.clock.sleeps[0] <= 9.0
+
+
+# --- somebody else was faster -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", STALE.values(), ids=STALE)
+def test_a_disjoint_change_is_merged(answer: Step) -> None:
+    """What others changed elsewhere stays, our change goes on top of it, under a new intent, after a short wait."""
+    checked: list[Mapping[str, Any]] = []
+    update = Update(FakeOrg(puts=(after(DISJOINT, then=answer),)), check=checked.append)
+
+    assert (True, 9) == ((landed := update.run()).changed, landed.rule.version)
+    assert "intent@7 PUT@7 edit GET intent@8 PUT@8" == update.story
+    assert ("Theirs", 60) == (update.org.rule["name"], update.org.rule["priority"])
+    assert ([(7, 8)], 1, [0.1]) == (update.merges, update.updater.conflicts, update.org.clock.sleeps)
+    assert [("Theirs", 60)] == [(content["name"], content["priority"]) for content in checked]
+
+
+@pytest.mark.parametrize("answer", STALE.values(), ids=STALE)
+def test_a_change_that_somebody_else_made_is_done(answer: Step) -> None:
+    """Where the rule has become what is wanted, there is nothing to send, and the change is not claimed as ours."""
+    update = Update(FakeOrg(puts=(after({**SAME, **DISJOINT}, then=answer),)))
+
+    assert (False, 8) == ((landed := update.run()).changed, landed.rule.version)
+    assert ("intent@7 PUT@7 edit GET", []) == (update.story, update.org.ours)
+
+
+@pytest.mark.parametrize("answer", STALE.values(), ids=STALE)
+def test_an_overlapping_change_is_a_conflict(answer: Step) -> None:
+    """Where both changed the same field to different values, theirs is kept, and all three are shown."""
+    update = Update(FakeOrg(puts=(after({**OVERLAPPING, **DISJOINT}, then=answer),)))
+    error = failed(update, ConflictError)
+
+    assert ("intent@7 PUT@7 edit GET", (Overlap("priority", 50, 60, 70),)) == (update.story, error.overlaps)
+
+
+def test_a_conflict_may_say_when_to_come_back() -> None:
+    """A Retry-After on a 409 is honoured before the rule is read."""
+    update = Update(FakeOrg(puts=(after(DISJOINT, then=answers(409, retry_after="3")),)))
+
+    assert update.run().changed
+    assert ([3.5], []) == (update.org.clock.sleeps, update.org.too_early)
+
+
+def test_the_waits_between_conflicts_grow() -> None:
+    """Each further conflict draws its wait from twice the room, and each is merged in turn."""
+    update = Update(FakeOrg(puts=tuple(after({f"field{n}": n}) for n in range(3))))
+
+    assert update.run().changed
+    assert [0.1, 0.2, 0.4] == update.org.clock.sleeps
+    assert ([0, 1, 2], 60) == ([update.org.rule[f"field{n}"] for n in range(3)], update.org.rule["priority"])
+    assert [(7, 8), (8, 9), (9, 10)] == update.merges
+
+
+def test_a_merged_rule_that_is_not_right_is_not_sent() -> None:
+    """The merged rule is checked before anything of it leaves."""
+
+    def refuse(_content: Mapping[str, Any]) -> None:
+        raise InvalidRuleError("too long together", [Problem("expression-too-long", "too long")])
+
+    update = Update(FakeOrg(puts=(after(DISJOINT),)), check=refuse)
+    failed(update, InvalidRuleError)
+
+    assert ("intent@7 PUT@7 edit GET", []) == (update.story, update.merges)
+
+
+@pytest.mark.parametrize("edit", [DISJOINT, OVERLAPPING], ids=["disjoint", "overlapping"])
+def test_fail_stops_at_the_first_conflict(edit: dict[str, Any]) -> None:
+    """With ``fail`` even a disjoint change of somebody else ends the update."""
+    update = Update(FakeOrg(puts=(after(edit),)), policy=Policy(on_conflict="fail"))
+
+    assert "conflict" == failed(update, ConflictError).code
+
+
+def test_overwrite_takes_ours_and_keeps_what_is_disjoint() -> None:
+    """With ``overwrite`` ours wins in every overlap, their other edits stay, and the intent says what was lost."""
+    update = Update(
+        FakeOrg(puts=(after({**OVERLAPPING, **DISJOINT}), after({"priority": 80}))),
+        policy=Policy(on_conflict="overwrite"),
+    )
+
+    assert update.run().changed
+    assert ("Theirs", 60) == (update.org.rule["name"], update.org.rule["priority"])
+    overwritten = [[overlap.theirs for overlap in intent.overwritten] for intent in update.intents]
+    assert [[], [70], [70, 80]] == overwritten
+
+
+@pytest.mark.parametrize("on_conflict", ["merge", "fail", "overwrite"])
+def test_a_pinned_version_is_the_only_one_that_is_replaced(on_conflict: Any) -> None:
+    """With an expected version, any newer one ends the update, whatever the policy for conflicts."""
+    update = Update(FakeOrg(puts=(after(DISJOINT),)), policy=Policy(on_conflict, pinned=True))
+
+    assert "version-gone" == failed(update, VersionGoneError).code
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(on_conflict="fail"), Policy(pinned=True)], ids=str)
+def test_a_conflict_without_a_newer_version_is_tried_again(policy: Policy) -> None:
+    """A 409 while the rule still has the base version is nobody's change: the same PUT goes out again."""
+    update = Update(FakeOrg(puts=(answers(409),)), policy=policy)
+
+    assert update.run().changed
+    assert ("intent@7 PUT@7 GET intent@7 PUT@7", []) == (update.story, update.merges)
+
+
+@pytest.mark.parametrize("old", [{"priority": 60}, {"priority": 40}, {}], ids=["ours", "another", "the base's"])
+def test_an_old_state_after_a_conflict_is_not_believed(old: dict[str, Any]) -> None:
+    """A replica that lags behind what was read before is asked again, and nothing is concluded from its state."""
+    update = Update(FakeOrg(puts=(after(DISJOINT),), gets=(shows(6, name="Demo", **old),)))
+
+    assert update.run().changed
+    assert "intent@7 PUT@7 edit GET GET intent@8 PUT@8" == update.story
+    assert ("Theirs", 60) == (update.org.rule["name"], update.org.rule["priority"])
+
+
+def test_an_old_state_that_stays_ends_the_update() -> None:
+    """Four old states in a row after a clear conflict end the update, and it was not applied."""
+    update = Update(FakeOrg(puts=(after(DISJOINT),), gets=(shows(6),) * 4))
+
+    assert "old-state" == failed(update, UnavailableError).code
+    assert "intent@7 PUT@7 edit GET GET GET GET" == update.story
+
+
+def test_a_rule_that_is_gone_after_a_conflict() -> None:
+    """A rule that was removed meanwhile is reported as such."""
+    failed(Update(FakeOrg(puts=(after(DISJOINT),), gets=(answers(404),))), RuleNotFoundError)
+
+
+def test_targets_merge_by_their_ids() -> None:
+    """Two writers that change different targets, or different keys of one, both get what they want."""
+    first, second = demo_rule()["targets"]
+    ours = [{**first, "url": "https://ours.example.com"}, second]
+    theirs = [{"id": "t3"}, second, {**first, "type": "queue"}]
+    update = Update(FakeOrg(puts=(after({"targets": theirs}),)), wanted={"targets": ours})
+    update.run()
+    expected = [{**first, "url": "https://ours.example.com", "type": "queue"}, second, {"id": "t3"}]
+
+    assert [] == diff(EVENTBRIDGE.shape, {"targets": expected}, {"targets": update.org.rule["targets"]})

@@ -1,15 +1,17 @@
-"""Time and the wire as tests need them: real implementations of ``Clock`` and ``Transport``, without waiting."""
+"""Time and the wire as tests need them: implementations of ``Clock`` and ``Transport`` that never wait."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ebrule.core.reply import Reply, Request, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
@@ -21,8 +23,8 @@ class FakeClock:
 
     Args:
         now: the time of day that it begins with.
-        patience: real seconds after which a :meth:`wait` is over, however long it should be; 10 at most. A short one
-            is for what never comes.
+        patience: real seconds after which a :meth:`wait` is over, however long it should be; 10 at
+            most. A short one is for what never comes.
 
     Attributes:
         sleeps: the seconds of each sleep that was not cut short.
@@ -71,7 +73,7 @@ class ScriptedTransport:
 
     Args:
         script: what comes back for each request.
-        otherwise: gives what comes back once the script is at its end; by default a further request fails the test.
+        otherwise: gives what comes back once the script is at its end; by default that fails the test.
 
     Attributes:
         requests: what was sent.

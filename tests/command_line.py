@@ -47,7 +47,11 @@ class CommandLine:
 
     def __post_init__(self) -> None:
         """Begin with a state folder, and with the sandbox's address and credentials."""
-        self.environ = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "EBRULE_STATE_DIR": str(self.state)}
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "EBRULE_STATE_DIR": str(self.state),
+        }
         # Lets a coverage run see into the processes that it starts.
         self.environ |= {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
         if self.sandbox is not None:
@@ -90,7 +94,9 @@ class CommandLine:
     def rule(self, name: str = "rule.yaml", **changes: Any) -> str:
         """Write the example rule with some fields changed (None leaves one out), and return its file's name."""
         fields = {**yaml.safe_load(EXAMPLE.read_text()), **changes}
-        return self.file(name, yaml.safe_dump({key: value for key, value in fields.items() if value is not None}))
+        return self.file(
+            name, yaml.safe_dump({key: value for key, value in fields.items() if value is not None})
+        )
 
     def file(self, name: str, text: str) -> str:
         """Write a file and return its name."""
@@ -99,4 +105,8 @@ class CommandLine:
 
     def records(self) -> list[dict[str, Any]]:
         """Return the ledger's records."""
-        return [json.loads(line) for line in self.ledger.read_text().splitlines()] if self.ledger.exists() else []
+        return (
+            [json.loads(line) for line in self.ledger.read_text().splitlines()]
+            if self.ledger.exists()
+            else []
+        )

@@ -1,23 +1,25 @@
-"""An org in memory: one rule behind real compare-and-set, misbehaving as a script says, with a log to judge by.
+"""An org in memory: one rule behind compare-and-set, misbehaving as a script says, and a log to judge by.
 
-:class:`FakeOrg` is a transport like any other, so that everything above it runs as it does in real life. What a
-request does and what is answered are told apart: a step of the script may apply a PUT and lose the answer.
+:class:`FakeOrg` is a transport like any other, so that everything above it runs as it does in real life. What
+a request does and what is answered are told apart: a step of the script may apply a PUT and lose the answer.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import json
 import signal
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+import clocks
+from clocks import FakeClock
 from ebrule.core.auth import connect
 from ebrule.core.client import CALL_SECONDS
 from ebrule.core.pace import Pace
@@ -30,8 +32,6 @@ from ebrule.rules.kind import Kind, Rule
 from ebrule.settings import Network, Org
 
 if TYPE_CHECKING:
-    from queue import SimpleQueue
-
     from ebrule.core.notices import Notice
 
 API, LOGIN = "https://api.example.com", "https://login.example.com"
@@ -54,7 +54,12 @@ def demo_rule(**fields: Any) -> Data:
         "priority": 50,
         "conditions": [{"field": "eventType", "operator": "equals", "value": "call.answered"}],
         "targets": [
-            {"id": "t1", "type": "webhook", "url": "https://one.example.com", "headers": {"X-Source": "demo"}},
+            {
+                "id": "t1",
+                "type": "webhook",
+                "url": "https://one.example.com",
+                "headers": {"X-Source": "demo"},
+            },
             {"id": "t2", "type": "webhook", "url": "https://two.example.com", "retries": 3},
         ],
         "owner": {"team": "routing"},
@@ -63,38 +68,6 @@ def demo_rule(**fields: Any) -> Data:
         "version": 7,
         **fields,
     }
-
-
-class FakeClock:
-    """A clock that moves only when told to, or when somebody sleeps; what comes from threads is waited for really."""
-
-    def __init__(self) -> None:
-        self.seconds = 1_000.0
-        self.sleeps: list[float] = []
-        self.in_sleep: list[Callable[[], None]] = []
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        self.seconds += seconds
-
-    def monotonic(self) -> float:
-        """Return the fake time."""
-        return self.seconds
-
-    def now(self) -> datetime:
-        """Return the fake time of day."""
-        return datetime(2026, 1, 2, tzinfo=timezone.utc) + timedelta(seconds=self.seconds)
-
-    def wait(self, inbox: SimpleQueue[Any], seconds: float) -> Any:
-        """Wait for what a thread brings."""
-        return inbox.get(timeout=min(seconds, 10.0))
-
-    def sleep(self, inbox: SimpleQueue[Any], seconds: float) -> None:
-        """Let the time pass at once, unless what ``in_sleep`` has for this sleep brings something halfway."""
-        self.sleeps.append(seconds)
-        if self.in_sleep:
-            self.in_sleep.pop(0)()
-        self.advance(seconds if inbox.empty() else seconds / 2)
 
 
 @dataclass(frozen=True)
@@ -114,8 +87,8 @@ class Applied:
 class FakeOrg:
     """The org. Steps left in ``puts`` and ``gets`` are taken one for each such request, then all goes well.
 
-    ``log`` holds every state of the rule from the first on, and ``story`` what happened, in order: intents with
-    the version that they replace, requests, edits by others, signals.
+    ``log`` holds every state of the rule from the first on, and ``story`` what happened, in order: intents
+    with the version that they replace, requests, edits by others, signals.
     """
 
     def __init__(
@@ -214,10 +187,10 @@ class FakeOrg:
 
 
 def reply(status: int, body: Any = None, **headers: str) -> Reply:
-    """Return a reply: ``body`` as bytes, or as what JSON can say; ``retry_after`` names the header."""
-    raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Reply(status, {"inin-correlation-id": "c-1", **names}, raw, 5.0)
+    """Return a reply with a reference, that took 5 ms."""
+    return dataclasses.replace(
+        clocks.reply(status, body, inin_correlation_id="c-1", **headers), milliseconds=5.0
+    )
 
 
 # --- steps of a script --------------------------------------------------------------------------------------
@@ -313,7 +286,7 @@ def shows(version: int, **fields: Any) -> Step:
 
 
 class Update:
-    """One update of a fake org's rule by the real updater, which wants ``wanted`` on top of what the rule says.
+    """One update of a fake org's rule by the real updater, which wants ``wanted`` on top of what is there.
 
     ``random`` is always a half, so that a wait is half of what its backoff allows.
     """
@@ -362,7 +335,7 @@ class Update:
         self._before_put(intent)
 
     def run(self) -> Landed:
-        """Run it, and hold it to what holds for every run: no PUT without an intent of its own just before."""
+        """Run it, and check what holds for every run: no PUT without an intent of its own just before."""
         self.session.client.get("/warm-up")  # a token is there, as after the reading that precedes an update
         try:
             return self.updater.run()

@@ -126,15 +126,22 @@ class Source:
 
 
 class InvalidRuleError(EbruleError):
-    """The rule is not right: ``problems`` says each reason and its place in ``source``."""
+    """The rule is not right: ``problems`` says each reason and its place in ``source``; ``kind`` is the rule's kind."""
 
     exit_code = ExitCode.INVALID
     code = "invalid-rule"
 
     def __init__(
-        self, message: str, problems: Sequence[Problem], *, source: Source | None = None, **kwargs: Any
+        self,
+        message: str,
+        problems: Sequence[Problem],
+        *,
+        source: Source | None = None,
+        kind: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(message, **kwargs)
+        self.kind = kind
         self.problems = tuple(problems)
         self.source = source
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ebrule.settings import Network
 
 SCHEMA_VERSION = 1
+NOT_RECORDED = "the rule is as the file says, but the outcome could not be recorded in the ledger"
 
 
 @dataclass
@@ -107,6 +108,7 @@ class UpdateResult:
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as ``--output json`` prints it."""
+        error = self.error if self.recorded or self.error else LedgerError(NOT_RECORDED, code="not-recorded")
         return {
             "schema_version": SCHEMA_VERSION,
             "result": self.result,
@@ -126,7 +128,7 @@ class UpdateResult:
                 "operation_id": self.operation_id,
                 "head": self.head,
             },
-            "error": None if self.error is None else error_json(self.error),
+            "error": None if error is None else error_json(error),
         }
 
 
@@ -171,6 +173,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
 def redact_error(redactor: Redactor, error: EbruleError) -> None:
     """Take the secrets out of an error that is about to be shown and recorded."""
     error.message = redactor.text(error.message)
+    error.hint = redactor.text(error.hint) if error.hint else None
     if isinstance(error, (ConflictError, UnknownOutcomeError)):
         error.overlaps = tuple(redacted_overlap(redactor, overlap) for overlap in error.overlaps)
     if isinstance(error, InvalidRuleError):

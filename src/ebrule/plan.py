@@ -102,7 +102,7 @@ def check_document(document: Document, *, kind: str | None = None) -> RuleFile:
         (located(document, problem) for problem in problems), key=lambda p: (p.line or 0, p.column or 0)
     )
     if any(problem.severity == "error" for problem in placed):
-        raise invalid(document, placed)
+        raise invalid(document, placed, the_kind)
     return RuleFile(the_kind, document, the_kind.fields_of(data), rule_id, data.get("version"), tuple(placed))
 
 
@@ -117,7 +117,7 @@ def validate_rule(
     try:
         rule_file = load_rule(path, kind=kind, environ=environ, stdin=stdin)
     except InvalidRuleError as error:
-        return Examined(error.source or Source(os.fspath(path)), kind, error.problems)
+        return Examined(error.source or Source(os.fspath(path)), error.kind or kind, error.problems)
     return Examined(rule_file.document.source, rule_file.kind.name, rule_file.warnings)
 
 
@@ -147,11 +147,16 @@ def located(document: Document, problem: Problem) -> Problem:
     return document.locate(problem, key=problem.id in _ABOUT_THE_KEY)
 
 
-def invalid(document: Document, problems: list[Problem]) -> InvalidRuleError:
+def invalid(document: Document, problems: list[Problem], kind: Kind | None = None) -> InvalidRuleError:
     """Return the error that says all of ``problems``, which have their places."""
     errors = [problem for problem in problems if problem.severity == "error"]
     count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
-    return InvalidRuleError(f"{document.source.name} has {count}. Nothing was sent.", problems, source=document.source)
+    return InvalidRuleError(
+        f"{document.source.name} has {count}. Nothing was sent.",
+        problems,
+        source=document.source,
+        kind=kind.name if kind else None,
+    )
 
 
 def _misplaced_keeps(kind: Kind, data: Any) -> list[Problem]:

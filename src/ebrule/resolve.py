@@ -65,21 +65,31 @@ def resolve(settings: Settings, *, pace: Pace, transport: Transport | None = Non
     """
     org = settings.require_org()
     ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=pace.check)
+    seen = ledger.end()
     open_intents = ledger.open_intents()
     if not open_intents:
         return []
     redactor = Redactor(load_key(settings.state_dir))
     endpoint = Endpoint(settings.webhook_url, settings.webhook_secret) if settings.webhook_url else None
     with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
-        resolver = _Resolver(ledger, session, pace, redactor, org.name, announces=endpoint is not None)
+        resolver = _Resolver(ledger, seen, session, pace, redactor, org.name, announces=endpoint is not None)
         return [resolver.settle(intent) for intent in open_intents]
 
 
 class _Resolver:
     def __init__(
-        self, ledger: AuditLog, session: Session, pace: Pace, redactor: Redactor, org: str, *, announces: bool
+        self,
+        ledger: AuditLog,
+        seen: int,
+        session: Session,
+        pace: Pace,
+        redactor: Redactor,
+        org: str,
+        *,
+        announces: bool,
     ) -> None:
         self._ledger = ledger
+        self._seen = seen
         self._session = session
         self._pace = pace
         self._redactor = redactor
@@ -98,12 +108,9 @@ class _Resolver:
                 stack.enter_context(self._ledger.running(operation_id))
             except LedgerError:
                 return _finding(intent, "running", reason="another process has just begun to settle it")
-            if not self._is_open(operation_id):
+            if self._ledger.is_settled(operation_id, since=self._seen):
                 return _finding(intent, "running", reason="another process has just settled it")
             return self._settle(intent)
-
-    def _is_open(self, operation_id: str) -> bool:
-        return any(intent["operation_id"] == operation_id for intent in self._ledger.open_intents())
 
     def _settle(self, intent: dict[str, Any]) -> Finding:
         kind = KINDS[intent["kind"]]

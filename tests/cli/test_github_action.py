@@ -225,12 +225,22 @@ def test_an_invalid_rule_ends_with_3_and_shows_each_problem(run_action: RunActio
 
 
 @pytest.mark.loopback
-@pytest.mark.parametrize("field", ["name", "description", "status"])
-def test_hostile_text_of_a_rule_stays_text(run_action: RunAction, tmp_path: Path, field: str) -> None:
+@pytest.mark.parametrize(
+    ("fields", "exit_code"),
+    [
+        pytest.param({"name": HOSTILE}, 0, id="name"),
+        pytest.param({"description": HOSTILE}, 0, id="description"),
+        pytest.param({"status": HOSTILE}, 3, id="status"),
+        pytest.param({HOSTILE: HOSTILE}, 3, id="key"),
+    ],
+)
+def test_hostile_text_of_a_rule_stays_text(
+    run_action: RunAction, tmp_path: Path, fields: dict[str, str], exit_code: int
+) -> None:
     """Whether the rule is taken or refused, no text of it becomes markup, an output or a workflow command."""
-    ran = run_action(file=rule_file(tmp_path, **{field: HOSTILE}), region="sandbox")
+    ran = run_action(file=rule_file(tmp_path, **fields), region="sandbox")
 
-    assert ran.exit_code in (0, 3)
+    assert ran.exit_code == exit_code
     page = Page(ran.summary)
     assert page.tags <= {"h3", "p", "code", "table", "thead", "tbody", "tr", "th", "td"}
     assert {3} == {len(row) for row in page.rows}
@@ -264,6 +274,14 @@ def test_long_summaries_are_cut_short(summary_module: ModuleType) -> None:
 
     assert "… and 400 more." in text
     assert len(text.encode()) < 100_000
+
+
+def test_what_is_still_pending_is_said(summary_module: ModuleType) -> None:
+    """The summary of exit code 8 tells which follow-up is missing."""
+    updated = {"result": "updated", "base_version": 7, "version": 8}
+
+    assert "not delivered yet" in summary_module.summary({**updated, "webhook": "pending"}, 8)
+    assert "not recorded" in summary_module.summary({**updated, "webhook": "delivered"}, 8)
 
 
 def test_a_conflict_is_shown_side_by_side(summary_module: ModuleType) -> None:

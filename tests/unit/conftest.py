@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from clocks import FakeClock, ScriptedTransport
 
+from clocks import FakeClock, ScriptedTransport
 from ebrule.core.pace import Pace
 
 if TYPE_CHECKING:

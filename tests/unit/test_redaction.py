@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import ebrule.redaction
 from ebrule.errors import LedgerError
-from ebrule.redaction import Redactor, is_sensitive, load_key
+from ebrule.redaction import Redactor, is_sensitive, load_key, present_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -401,6 +401,13 @@ def test_a_key_is_made_once(tmp_path: Path) -> None:
         0o700,
     ]
     assert load_key(tmp_path / "other") != key
+
+
+def test_asking_for_the_key_that_is_there_makes_none(tmp_path: Path) -> None:
+    """Whoever must leave no trace gets the key that is there, or none."""
+    assert present_key(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+    assert load_key(tmp_path) == present_key(tmp_path)
 
 
 def test_a_key_that_others_may_read_is_closed_to_them(tmp_path: Path) -> None:

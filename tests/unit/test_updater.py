@@ -1,4 +1,4 @@
-"""The updater where every PUT's fate is clear: what each answer leads to, and how updates meet other writers."""
+"""The updater where every PUT's fate is clear: what each answer leads to, and how others' changes are met."""
 
 from __future__ import annotations
 
@@ -6,19 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fake_org import (
-    FakeOrg,
-    Step,
-    Update,
-    after,
-    answers,
-    applied,
-    demo_rule,
-    fails,
-    ordinary,
-    reply,
-    shows,
-)
 
 from ebrule.core.reply import NotSentError, UntrustedHostError
 from ebrule.core.updater import Policy
@@ -36,6 +23,19 @@ from ebrule.errors import (
 )
 from ebrule.rules.changes import diff
 from ebrule.rules.eventbridge import EVENTBRIDGE
+from fake_org import (
+    FakeOrg,
+    Step,
+    Update,
+    after,
+    answers,
+    applied,
+    demo_rule,
+    fails,
+    ordinary,
+    reply,
+    shows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,17 +67,17 @@ def failed(update: Update, kind: type[EbruleError]) -> Any:
 
 
 def test_an_accepted_put_is_all_there_is_to_do() -> None:
-    """A PUT that is answered as it should be ends the update, with the org's state, its time and its reference."""
+    """A PUT that is answered well ends the update, with the org's state, its time and its reference."""
     update = Update(FakeOrg())
     landed = update.run()
 
-    assert "intent@7 PUT@7" == update.story
-    assert (True, False, 5.0, "c-1") == (
+    assert update.story == "intent@7 PUT@7"
+    assert (
         landed.changed, landed.confirmed, landed.latency_ms, landed.correlation_id,
-    )  # fmt: skip
+    ) == (True, False, 5.0, "c-1")  # fmt: skip
     assert (8, update.org.rule) == (landed.rule.version, landed.rule.data)
-    assert [60] == [line.data["priority"] for line in update.org.ours]
-    assert (1, 0, []) == (update.updater.attempts, update.updater.conflicts, update.org.clock.sleeps)
+    assert [line.data["priority"] for line in update.org.ours] == [60]
+    assert (update.updater.attempts, update.updater.conflicts, update.org.clock.sleeps) == (1, 0, [])
 
 
 @pytest.mark.parametrize("status", [200, 201, 202])
@@ -94,18 +94,18 @@ def test_a_version_may_grow_by_more_than_one() -> None:
     """An accepted PUT is accepted at whatever higher version the org gives it."""
     landed = Update(FakeOrg(puts=(applied(shows(12, priority=60)),))).run()
 
-    assert (12, False) == (landed.rule.version, landed.confirmed)
+    assert (landed.rule.version, landed.confirmed) == (12, False)
 
 
 def test_the_body_is_the_content_and_the_version_that_it_replaces() -> None:
-    """A PUT repeats the base's version and every field that ebrule does not know, but nothing that is read-only."""
+    """A PUT has the base's version and every field that ebrule does not know, but nothing read-only."""
     update = Update(FakeOrg())
     update.run()
     rule = demo_rule(priority=60)
     expected = {name: rule[name] for name in rule if name not in ("id", "selfUri", "dateModified")}
 
     assert [expected] == [json.loads(body) for body in update.org.bodies]
-    assert [(1, 7, 60)] == [(i.attempt, i.base.version, i.wanted["priority"]) for i in update.intents]
+    assert [(i.attempt, i.base.version, i.wanted["priority"]) for i in update.intents] == [(1, 7, 60)]
 
 
 def test_nothing_is_sent_without_a_durable_intent() -> None:
@@ -117,7 +117,7 @@ def test_nothing_is_sent_without_a_durable_intent() -> None:
     update = Update(FakeOrg(), before_put=full)
     failed(update, LedgerError)
 
-    assert ("intent@7", 0) == (update.story, update.updater.attempts)
+    assert (update.story, update.updater.attempts) == ("intent@7", 0)
 
 
 # --- refused ------------------------------------------------------------------------------------------------
@@ -134,11 +134,11 @@ REFUSALS = {
     ("status", "kind"), [(status, kind) for kind, statuses in REFUSALS.items() for status in statuses]
 )
 def test_a_refusal_ends_the_update_at_once(status: int, kind: type[EbruleError]) -> None:
-    """What the org will never take is sent once, nothing is asked back, and the error has the org's reference."""
+    """What the org will never take is sent once, and the error has the org's reference."""
     update = Update(FakeOrg(puts=(answers(status, {"message": "no"}, location="/else"),)), access_token="t")
     error = failed(update, kind)
 
-    assert "intent@7 PUT@7" == update.story
+    assert update.story == "intent@7 PUT@7"
     assert (status, "c-1") == (error.http_status, error.correlation_id)
 
 
@@ -147,15 +147,15 @@ def test_what_the_org_finds_wrong_has_its_place() -> None:
     details = [{"fieldName": "conditions[0].operator", "errorCode": "bad.operator"}, {"errorCode": "other"}]
     error = failed(Update(FakeOrg(puts=(answers(422, {"details": details}),))), InvalidRuleError)
 
-    assert [("conditions", 0, "operator"), ()] == [problem.path for problem in error.problems]
+    assert [problem.path for problem in error.problems] == [("conditions", 0, "operator"), ()]
 
 
 def test_a_bad_token_is_replaced_once() -> None:
-    """A 401 fetches one new token, and the same PUT goes out again under an intent of its own."""
+    """A 401 fetches one new token, and the PUT goes out again under an intent of its own."""
     update = Update(FakeOrg(puts=(answers(401),)))
 
     assert update.run().changed
-    assert "intent@7 PUT@7 token intent@7 PUT@7" == update.story
+    assert update.story == "intent@7 PUT@7 token intent@7 PUT@7"
 
 
 def test_a_second_bad_token_is_not_replaced() -> None:
@@ -163,16 +163,16 @@ def test_a_second_bad_token_is_not_replaced() -> None:
     update = Update(FakeOrg(puts=(answers(401), answers(401))))
     failed(update, AccessError)
 
-    assert "intent@7 PUT@7 token intent@7 PUT@7" == update.story
+    assert update.story == "intent@7 PUT@7 token intent@7 PUT@7"
 
 
 def test_without_a_new_token_the_update_ends() -> None:
-    """Credentials that are refused when a new token is asked for end the update, and the PUT was not applied."""
+    """Credentials that are refused when a new token is asked for end the update."""
     org = FakeOrg(puts=(answers(401),))
     update = Update(org)
     org.logins = [answers(200, {"access_token": "first"}), answers(401)]
 
-    assert "bad-credentials" == failed(update, AccessError).code
+    assert failed(update, AccessError).code == "bad-credentials"
 
 
 # --- not now ------------------------------------------------------------------------------------------------
@@ -186,9 +186,9 @@ def test_a_rate_limit_that_names_no_wait_is_met_with_jitter(headers: dict[str, s
     update = Update(FakeOrg(puts=(answers(429, **headers),) * 3))
 
     assert update.run().changed
-    assert [0.5, 1.0, 2.0] == update.org.clock.sleeps
-    assert "intent@7 PUT@7 intent@7 PUT@7 intent@7 PUT@7 intent@7 PUT@7" == update.story
-    assert 1 == len(set(update.org.bodies))
+    assert update.org.clock.sleeps == [0.5, 1.0, 2.0]
+    assert update.story == "intent@7 PUT@7 intent@7 PUT@7 intent@7 PUT@7 intent@7 PUT@7"
+    assert len(set(update.org.bodies)) == 1
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_a_rate_limit_that_names_a_wait_is_obeyed(headers: dict[str, str]) -> No
     update = Update(FakeOrg(puts=(answers(429, **headers),)))
 
     assert update.run().changed
-    assert [7.5] == update.org.clock.sleeps
-    assert 1 == len(set(update.org.bodies))
+    assert update.org.clock.sleeps == [7.5]
+    assert len(set(update.org.bodies)) == 1
 
 
 @pytest.mark.parametrize("status", [429, 409])
@@ -214,8 +214,8 @@ def test_a_wait_past_the_deadline_is_not_begun(status: int) -> None:
     update = Update(FakeOrg(puts=(answers(status, retry_after="3600"),)))
     error = failed(update, UnavailableError)
 
-    assert ("past-deadline", []) == (error.code, update.org.clock.sleeps)
-    assert "2026-01-02T01:16" in error.hint
+    assert (error.code, update.org.clock.sleeps) == ("past-deadline", [])
+    assert "2026-01-01T13:00" in error.hint
 
 
 def test_without_a_connection_three_tries_are_made() -> None:
@@ -223,22 +223,22 @@ def test_without_a_connection_three_tries_are_made() -> None:
     update = Update(FakeOrg(puts=(NO_CONNECTION,) * 3))
     error = failed(update, UnavailableError)
 
-    assert ("no-connection", [0.025, 0.05]) == (error.code, update.org.clock.sleeps)
-    assert "intent@7 PUT@7 intent@7 PUT@7 intent@7 PUT@7" == update.story
+    assert (error.code, update.org.clock.sleeps) == ("no-connection", [0.025, 0.05])
+    assert update.story == "intent@7 PUT@7 intent@7 PUT@7 intent@7 PUT@7"
 
 
 def test_a_connection_may_come_back() -> None:
     """Two PUTs that never left are followed by one that does."""
     update = Update(FakeOrg(puts=(NO_CONNECTION,) * 2))
 
-    assert (True, 3) == (update.run().changed, update.updater.attempts)
+    assert (update.run().changed, update.updater.attempts) == (True, 3)
 
 
 def test_a_host_that_is_not_trusted_gets_nothing_more() -> None:
     """A certificate that does not hold ends the update at once."""
     update = Update(FakeOrg(puts=(fails(UntrustedHostError("wrong host")),)))
 
-    assert ("untrusted-host", "intent@7 PUT@7") == (failed(update, AccessError).code, update.story)
+    assert (failed(update, AccessError).code, update.story) == ("untrusted-host", "intent@7 PUT@7")
 
 
 @pytest.mark.parametrize("step", [answers(429), answers(409), answers(500), NO_CONNECTION])
@@ -247,7 +247,7 @@ def test_attempts_are_counted(step: Step) -> None:
     update = Update(FakeOrg(puts=(step,) * 9), policy=Policy(max_attempts=2))
 
     assert isinstance(update.outcome(), EbruleError)
-    assert 2 == len(update.org.bodies)
+    assert len(update.org.bodies) == 2
 
 
 def test_attempts_spent_on_conflicts() -> None:
@@ -256,8 +256,8 @@ def test_attempts_spent_on_conflicts() -> None:
         FakeOrg(puts=tuple(after({"name": f"Name {n}"}) for n in range(9))), policy=Policy(max_attempts=3)
     )
 
-    assert "attempts-spent" == failed(update, UnavailableError).code
-    assert (3, 3) == (update.updater.attempts, update.updater.conflicts)
+    assert failed(update, UnavailableError).code == "attempts-spent"
+    assert (update.updater.attempts, update.updater.conflicts) == (3, 3)
 
 
 def test_a_nearly_spent_rate_limit_is_not_run_into() -> None:
@@ -270,7 +270,7 @@ def test_a_nearly_spent_rate_limit_is_not_run_into() -> None:
     update.session.reader.read("/api/v2/x", "looking")
 
     assert update.run().changed
-    assert 1 == len(org.clock.sleeps)
+    assert len(org.clock.sleeps) == 1
     assert 8.9 < org.clock.sleeps[0] <= 9.0
 
 
@@ -279,24 +279,24 @@ def test_a_nearly_spent_rate_limit_is_not_run_into() -> None:
 
 @pytest.mark.parametrize("answer", STALE.values(), ids=STALE)
 def test_a_disjoint_change_is_merged(answer: Step) -> None:
-    """What others changed elsewhere stays, our change goes on top of it, under a new intent, after a short wait."""
+    """What others changed elsewhere stays, and ours goes on top, under a new intent, after a wait."""
     checked: list[Mapping[str, Any]] = []
     update = Update(FakeOrg(puts=(after(DISJOINT, then=answer),)), check=checked.append)
 
-    assert (True, 9) == ((landed := update.run()).changed, landed.rule.version)
-    assert "intent@7 PUT@7 edit GET intent@8 PUT@8" == update.story
-    assert ("Theirs", 60) == (update.org.rule["name"], update.org.rule["priority"])
-    assert ([(7, 8)], 1, [0.1]) == (update.merges, update.updater.conflicts, update.org.clock.sleeps)
-    assert [("Theirs", 60)] == [(content["name"], content["priority"]) for content in checked]
+    assert ((landed := update.run()).changed, landed.rule.version) == (True, 9)
+    assert update.story == "intent@7 PUT@7 edit GET intent@8 PUT@8"
+    assert (update.org.rule["name"], update.org.rule["priority"]) == ("Theirs", 60)
+    assert (update.merges, update.updater.conflicts, update.org.clock.sleeps) == ([(7, 8)], 1, [0.1])
+    assert [(content["name"], content["priority"]) for content in checked] == [("Theirs", 60)]
 
 
 @pytest.mark.parametrize("answer", STALE.values(), ids=STALE)
 def test_a_change_that_somebody_else_made_is_done(answer: Step) -> None:
-    """Where the rule has become what is wanted, there is nothing to send, and the change is not claimed as ours."""
+    """Where the rule has become what is wanted, nothing is sent, and the change is not claimed as ours."""
     update = Update(FakeOrg(puts=(after({**SAME, **DISJOINT}, then=answer),)))
 
-    assert (False, 8) == ((landed := update.run()).changed, landed.rule.version)
-    assert ("intent@7 PUT@7 edit GET", []) == (update.story, update.org.ours)
+    assert ((landed := update.run()).changed, landed.rule.version) == (False, 8)
+    assert (update.story, update.org.ours) == ("intent@7 PUT@7 edit GET", [])
 
 
 @pytest.mark.parametrize("answer", STALE.values(), ids=STALE)
@@ -313,7 +313,7 @@ def test_a_conflict_may_say_when_to_come_back() -> None:
     update = Update(FakeOrg(puts=(after(DISJOINT, then=answers(409, retry_after="3")),)))
 
     assert update.run().changed
-    assert ([3.5], []) == (update.org.clock.sleeps, update.org.too_early)
+    assert (update.org.clock.sleeps, update.org.too_early) == ([3.5], [])
 
 
 def test_the_waits_between_conflicts_grow() -> None:
@@ -321,9 +321,9 @@ def test_the_waits_between_conflicts_grow() -> None:
     update = Update(FakeOrg(puts=tuple(after({f"field{n}": n}) for n in range(3))))
 
     assert update.run().changed
-    assert [0.1, 0.2, 0.4] == update.org.clock.sleeps
-    assert ([0, 1, 2], 60) == ([update.org.rule[f"field{n}"] for n in range(3)], update.org.rule["priority"])
-    assert [(7, 8), (8, 9), (9, 10)] == update.merges
+    assert update.org.clock.sleeps == [0.1, 0.2, 0.4]
+    assert ([update.org.rule[f"field{n}"] for n in range(3)], update.org.rule["priority"]) == ([0, 1, 2], 60)
+    assert update.merges == [(7, 8), (8, 9), (9, 10)]
 
 
 def test_a_merged_rule_that_is_not_right_is_not_sent() -> None:
@@ -335,7 +335,7 @@ def test_a_merged_rule_that_is_not_right_is_not_sent() -> None:
     update = Update(FakeOrg(puts=(after(DISJOINT),)), check=refuse)
     failed(update, InvalidRuleError)
 
-    assert ("intent@7 PUT@7 edit GET", []) == (update.story, update.merges)
+    assert (update.story, update.merges) == ("intent@7 PUT@7 edit GET", [])
 
 
 @pytest.mark.parametrize("edit", [DISJOINT, OVERLAPPING], ids=["disjoint", "overlapping"])
@@ -343,20 +343,20 @@ def test_fail_stops_at_the_first_conflict(edit: dict[str, Any]) -> None:
     """With ``fail`` even a disjoint change of somebody else ends the update."""
     update = Update(FakeOrg(puts=(after(edit),)), policy=Policy(on_conflict="fail"))
 
-    assert "conflict" == failed(update, ConflictError).code
+    assert failed(update, ConflictError).code == "conflict"
 
 
 def test_overwrite_takes_ours_and_keeps_what_is_disjoint() -> None:
-    """With ``overwrite`` ours wins in every overlap, their other edits stay, and the intent says what was lost."""
+    """With ``overwrite`` ours wins in overlaps, other edits stay, and the intent says what was lost."""
     update = Update(
         FakeOrg(puts=(after({**OVERLAPPING, **DISJOINT}), after({"priority": 80}))),
         policy=Policy(on_conflict="overwrite"),
     )
 
     assert update.run().changed
-    assert ("Theirs", 60) == (update.org.rule["name"], update.org.rule["priority"])
+    assert (update.org.rule["name"], update.org.rule["priority"]) == ("Theirs", 60)
     overwritten = [[overlap.theirs for overlap in intent.overwritten] for intent in update.intents]
-    assert [[], [70], [70, 80]] == overwritten
+    assert overwritten == [[], [70], [70, 80]]
 
 
 @pytest.mark.parametrize("on_conflict", ["merge", "fail", "overwrite"])
@@ -364,7 +364,7 @@ def test_a_pinned_version_is_the_only_one_that_is_replaced(on_conflict: Any) -> 
     """With an expected version, any newer one ends the update, whatever the policy for conflicts."""
     update = Update(FakeOrg(puts=(after(DISJOINT),)), policy=Policy(on_conflict, pinned=True))
 
-    assert "version-gone" == failed(update, VersionGoneError).code
+    assert failed(update, VersionGoneError).code == "version-gone"
 
 
 @pytest.mark.parametrize("policy", [Policy(), Policy(on_conflict="fail"), Policy(pinned=True)], ids=str)
@@ -373,25 +373,27 @@ def test_a_conflict_without_a_newer_version_is_tried_again(policy: Policy) -> No
     update = Update(FakeOrg(puts=(answers(409),)), policy=policy)
 
     assert update.run().changed
-    assert ("intent@7 PUT@7 GET intent@7 PUT@7", []) == (update.story, update.merges)
+    assert (update.story, update.merges) == ("intent@7 PUT@7 GET intent@7 PUT@7", [])
 
 
-@pytest.mark.parametrize("old", [{"priority": 60}, {"priority": 40}, {}], ids=["ours", "another", "the base's"])
+@pytest.mark.parametrize(
+    "old", [{"priority": 60}, {"priority": 40}, {}], ids=["ours", "another", "the base's"]
+)
 def test_an_old_state_after_a_conflict_is_not_believed(old: dict[str, Any]) -> None:
-    """A replica that lags behind what was read before is asked again, and nothing is concluded from its state."""
+    """A replica that lags behind what was read before is asked again; its state tells nothing."""
     update = Update(FakeOrg(puts=(after(DISJOINT),), gets=(shows(6, name="Demo", **old),)))
 
     assert update.run().changed
-    assert "intent@7 PUT@7 edit GET GET intent@8 PUT@8" == update.story
-    assert ("Theirs", 60) == (update.org.rule["name"], update.org.rule["priority"])
+    assert update.story == "intent@7 PUT@7 edit GET GET intent@8 PUT@8"
+    assert (update.org.rule["name"], update.org.rule["priority"]) == ("Theirs", 60)
 
 
 def test_an_old_state_that_stays_ends_the_update() -> None:
     """Four old states in a row after a clear conflict end the update, and it was not applied."""
     update = Update(FakeOrg(puts=(after(DISJOINT),), gets=(shows(6),) * 4))
 
-    assert "old-state" == failed(update, UnavailableError).code
-    assert "intent@7 PUT@7 edit GET GET GET GET" == update.story
+    assert failed(update, UnavailableError).code == "old-state"
+    assert update.story == "intent@7 PUT@7 edit GET GET GET GET"
 
 
 def test_a_rule_that_is_gone_after_a_conflict() -> None:
@@ -408,4 +410,4 @@ def test_targets_merge_by_their_ids() -> None:
     update.run()
     expected = [{**first, "url": "https://ours.example.com", "type": "queue"}, second, {"id": "t3"}]
 
-    assert [] == diff(EVENTBRIDGE.shape, {"targets": expected}, {"targets": update.org.rule["targets"]})
+    assert diff(EVENTBRIDGE.shape, {"targets": expected}, {"targets": update.org.rule["targets"]}) == []

@@ -1,13 +1,21 @@
-"""The updater under random scripts of faults, edits by others and signals, with the org's own log as judge."""
+"""The updater under random scripts of faults, others' edits and signals, with the org's own log as judge."""
 
 from __future__ import annotations
 
+import itertools
 import signal
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from ebrule.core.reply import NotSentError
+from ebrule.core.updater import Landed, Policy
+from ebrule.errors import EbruleError, ExitCode, UnknownOutcomeError
+from ebrule.rules.changes import Change, diff
+from ebrule.rules.eventbridge import EVENTBRIDGE
 from fake_org import (
     FakeOrg,
     Step,
@@ -25,14 +33,6 @@ from fake_org import (
     shows,
     signalled,
 )
-from hypothesis import HealthCheck, event, given, settings
-from hypothesis import strategies as st
-
-from ebrule.core.reply import NotSentError
-from ebrule.core.updater import Landed, Policy
-from ebrule.errors import EbruleError, ExitCode, UnknownOutcomeError
-from ebrule.rules.changes import Change, diff
-from ebrule.rules.eventbridge import EVENTBRIDGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,11 +99,11 @@ put_core = st.one_of(unclear, unclear, clear, st.just((EFFECTS[2], ORDINARY)))
 get_core = st.one_of(
     st.just((EFFECTS[2], ORDINARY)), st.tuples(st.just(EFFECTS[2]), st.sampled_from(READINGS))
 )
-edits = st.one_of(st.just([]), st.lists(st.sampled_from(EDITS), max_size=2))
+edits: st.SearchStrategy[list[Named]] = st.one_of(st.just([]), st.lists(st.sampled_from(EDITS), max_size=2))
 
 
 def steps(core: st.SearchStrategy[Any], *, signals: bool) -> st.SearchStrategy[list[Any]]:
-    """Return scripts: what lands and who edits before each request, what becomes of it, who loses patience."""
+    """Return scripts: what lands and who edits before a request, what becomes of it, and signals."""
     patience = st.sampled_from([0, 0, 0, 0, 1, 2]) if signals else st.just(0)
     return st.lists(st.tuples(st.booleans(), edits, core, patience), max_size=7)
 
@@ -132,7 +132,7 @@ def judge(update: Update, outcome: Landed | EbruleError) -> None:
             assert [Change("priority", before.data["priority"], 60)] == changes
     if isinstance(outcome, Landed):
         shown = next(line for line in org.log if line.version == outcome.rule.version)
-        assert 60 == shown.data["priority"]
+        assert shown.data["priority"] == 60
         assert outcome.changed or not ours
         assert outcome.rule.data == shown.data
     elif not isinstance(outcome, UnknownOutcomeError):
@@ -147,18 +147,20 @@ def run(
     org = FakeOrg(puts=built(puts, 100), gets=built(gets, 200))
     update = Update(org, policy=policy, deadline=DEADLINE)
     began = org.clock.monotonic()
-    wake = partial(org.interrupt, signal.SIGINT)
-    org.clock.in_sleep = [
-        wake if index in sleeping else lambda: None for index in range(max(sleeping, default=-1) + 1)
-    ]
-    # Bind late: the update puts its own interrupt there.
+    sleeps = itertools.count()
+
+    def wake() -> None:
+        if next(sleeps) in sleeping:
+            org.interrupt(signal.SIGINT)
+
+    org.clock.during_sleep = wake
     outcome = update.outcome()
     event(type(outcome).__name__)
     with org.lock:
         assert began + DEADLINE + 0.1 >= org.clock.monotonic()
         assert len(org.bodies) <= policy.max_attempts
         if not update.pace.interrupted:
-            assert [] == org.too_early
+            assert org.too_early == []
         org.land()
         judge(update, outcome)
     return update, outcome
@@ -172,7 +174,7 @@ policies = st.sampled_from(
         Policy(max_attempts=MAX_ATTEMPTS, pinned=True),
     ]
 )
-many = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @many
@@ -185,7 +187,7 @@ def test_the_outcome_never_lies(puts: list[Any], gets: list[Any], policy: Policy
     if isinstance(outcome, UnknownOutcomeError):
         assert any(answer.name in unclear_names for _, _, (_, answer), _ in puts)
     if isinstance(outcome, Landed) and policy.on_conflict == "fail" and outcome.changed:
-        assert [] == update.merges
+        assert update.merges == []
 
 
 @many
@@ -204,7 +206,7 @@ def test_a_signal_never_makes_the_outcome_lie(
 
 @pytest.mark.parametrize("writers", [2, 5])
 def test_writers_that_take_turns_lose_nothing(writers: int) -> None:
-    """Each of several updates of different fields meets those before it as conflicts, and all are in the end."""
+    """Updates of different fields meet those before them as conflicts, and all are in the rule."""
     org = FakeOrg()
     updates = [Update(org, wanted={f"ours{number}": number}) for number in range(writers)]
     for update in updates:

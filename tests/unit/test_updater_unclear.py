@@ -1,4 +1,4 @@
-"""The updater where a PUT's fate is not clear: it finds out before it goes on, and says so where it cannot."""
+"""The updater where a PUT's fate is not clear: it finds out before it goes on, or says that it cannot."""
 
 from __future__ import annotations
 
@@ -7,6 +7,19 @@ import json
 from typing import Any
 
 import pytest
+
+from ebrule.core.notices import AskingBack
+from ebrule.core.reply import BrokenError, NotSentError
+from ebrule.core.updater import Policy
+from ebrule.errors import (
+    AccessError,
+    ConflictError,
+    LedgerError,
+    Overlap,
+    UnknownOutcomeError,
+    VersionGoneError,
+)
+from ebrule.rules.eventbridge import EVENTBRIDGE
 from fake_org import (
     FakeOrg,
     Step,
@@ -23,19 +36,6 @@ from fake_org import (
     ordinary,
     shows,
 )
-
-from ebrule.core.notices import AskingBack
-from ebrule.core.reply import BrokenError, NotSentError
-from ebrule.core.updater import Policy
-from ebrule.errors import (
-    AccessError,
-    ConflictError,
-    LedgerError,
-    Overlap,
-    UnknownOutcomeError,
-    VersionGoneError,
-)
-from ebrule.rules.eventbridge import EVENTBRIDGE
 
 DISJOINT = {"name": "Theirs"}
 OVERLAPPING = {"priority": 70}
@@ -83,11 +83,11 @@ def test_an_unclear_answer_to_an_applied_put_is_settled_by_reading(answer: Step)
     update = Update(FakeOrg(puts=(applied(answer),)))
     landed = update.run()
 
-    assert "intent@7 PUT@7 GET" == update.story
-    assert (True, True, None, 8) == (
+    assert update.story == "intent@7 PUT@7 GET"
+    assert (
         landed.changed, landed.confirmed, landed.latency_ms, landed.rule.version,
-    )  # fmt: skip
-    assert 1 == len(update.org.ours)
+    ) == (True, True, None, 8)  # fmt: skip
+    assert len(update.org.ours) == 1
     assert any(isinstance(notice, AskingBack) for notice in update.notices)
 
 
@@ -96,9 +96,9 @@ def test_an_unclear_answer_to_a_put_that_was_not_applied_is_followed_by_the_same
     """While the rule has the base version, the same body goes out again: the lock admits it at most once."""
     update = Update(FakeOrg(puts=(answer,)))
 
-    assert (True, False) == ((landed := update.run()).changed, landed.confirmed)
-    assert "intent@7 PUT@7 GET intent@7 PUT@7" == update.story
-    assert (1, 1) == (len(update.org.ours), len(set(update.org.bodies)))
+    assert ((landed := update.run()).changed, landed.confirmed) == (True, False)
+    assert update.story == "intent@7 PUT@7 GET intent@7 PUT@7"
+    assert (len(update.org.ours), len(set(update.org.bodies))) == (1, 1)
 
 
 @pytest.mark.parametrize("answer", UNCLEAR.values(), ids=UNCLEAR)
@@ -106,9 +106,9 @@ def test_an_unclear_put_that_lands_later_is_not_applied_twice(answer: Step) -> N
     """A PUT that was still on its way makes the second one stale, which is then known as our own echo."""
     update = Update(FakeOrg(puts=(late(answer), after_landing())))
 
-    assert (True, True) == ((landed := update.run()).changed, landed.confirmed)
-    assert "intent@7 PUT@7 GET intent@7 PUT@7 GET" == update.story
-    assert (1, 0, []) == (len(update.org.ours), update.updater.conflicts, update.merges)
+    assert ((landed := update.run()).changed, landed.confirmed) == (True, True)
+    assert update.story == "intent@7 PUT@7 GET intent@7 PUT@7 GET"
+    assert (len(update.org.ours), update.updater.conflicts, update.merges) == (1, 0, [])
 
 
 @pytest.mark.parametrize("status", [408, 500, 503])
@@ -117,15 +117,15 @@ def test_the_org_may_say_when_to_ask_back(status: int) -> None:
     update = Update(FakeOrg(puts=(applied(answers(status, retry_after="4")),)))
 
     assert update.run().confirmed
-    assert ([4.5], []) == (update.org.clock.sleeps, update.org.too_early)
+    assert (update.org.clock.sleeps, update.org.too_early) == ([4.5], [])
 
 
 def test_a_wait_past_the_deadline_leaves_the_fate_unknown() -> None:
-    """Told to wait longer than it may run after an unclear PUT, an update cannot say that nothing was changed."""
+    """Told to wait for too long after an unclear PUT, an update cannot say that nothing was changed."""
     update = Update(FakeOrg(puts=(answers(503, retry_after="3600"),)))
 
     assert "the next try may come in 3600 s" in unknown(update).message
-    assert "intent@7 PUT@7" == update.story
+    assert update.story == "intent@7 PUT@7"
 
 
 # --- 1: not applied yet -------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def test_a_put_that_is_never_answered_stays_unknown() -> None:
     error = unknown(update)
 
     assert "3 attempts were not enough" in error.message
-    assert "intent@7 PUT@7 GET intent@7 PUT@7 GET intent@7 PUT@7 GET" == update.story
+    assert update.story == "intent@7 PUT@7 GET intent@7 PUT@7 GET intent@7 PUT@7 GET"
 
 
 def test_a_deadline_leaves_it_unknown() -> None:
@@ -154,8 +154,8 @@ def test_a_clear_answer_to_a_later_put_clears_nothing(step: Step) -> None:
     """After an unclear PUT, a later one that was surely not applied changes nothing about the first."""
     update = Update(FakeOrg(puts=(late(lost), step, after_landing())))
 
-    assert (True, True) == ((landed := update.run()).changed, landed.confirmed)
-    assert 1 == len(update.org.ours)
+    assert ((landed := update.run()).changed, landed.confirmed) == (True, True)
+    assert len(update.org.ours) == 1
 
 
 def test_a_ledger_that_fails_on_the_second_put_leaves_it_unknown() -> None:
@@ -168,7 +168,7 @@ def test_a_ledger_that_fails_on_the_second_put_leaves_it_unknown() -> None:
     update = Update(FakeOrg(puts=(lost,)), before_put=full)
 
     assert "the disk is full" in unknown(update).message
-    assert "intent@7 PUT@7 GET intent@7" == update.story
+    assert update.story == "intent@7 PUT@7 GET intent@7"
 
 
 # --- 2 and 3: it is live ------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def test_a_change_that_is_live_has_landed(edits: tuple[dict[str, Any], ...]) -> 
     landed = update.run()
 
     assert (True, True, 8 + len(edits)) == (landed.changed, landed.confirmed, landed.rule.version)
-    assert 1 == len(update.org.bodies)
+    assert len(update.org.bodies) == 1
 
 
 # --- 4: somebody else took the step -------------------------------------------------------------------------
@@ -193,9 +193,9 @@ def test_a_step_that_somebody_else_took_frees_the_update() -> None:
     landed = update.run()
     update.org.land()
 
-    assert "intent@7 PUT@7 GET edit intent@8 PUT@8" == update.story
-    assert (True, False, [(7, 8)]) == (landed.changed, landed.confirmed, update.merges)
-    assert ("Theirs", 60, 1) == (update.org.rule["name"], update.org.rule["priority"], len(update.org.ours))
+    assert update.story == "intent@7 PUT@7 GET edit intent@8 PUT@8"
+    assert (landed.changed, landed.confirmed, update.merges) == (True, False, [(7, 8)])
+    assert (update.org.rule["name"], update.org.rule["priority"], len(update.org.ours)) == ("Theirs", 60, 1)
 
 
 @pytest.mark.parametrize(
@@ -221,8 +221,8 @@ def test_a_freed_update_may_become_unclear_again() -> None:
     update = Update(FakeOrg(puts=(lost, applied(lost)), gets=(after(DISJOINT), after({"extra": 1}))))
     landed = update.run()
 
-    assert "intent@7 PUT@7 GET edit intent@8 PUT@8 GET edit" == update.story
-    assert (True, 10, 1) == (landed.confirmed, landed.rule.version, len(update.org.ours))
+    assert update.story == "intent@7 PUT@7 GET edit intent@8 PUT@8 GET edit"
+    assert (landed.confirmed, landed.rule.version, len(update.org.ours)) == (True, 10, 1)
 
 
 @pytest.mark.parametrize("answer", CLAIMS.values(), ids=CLAIMS)
@@ -231,15 +231,15 @@ def test_an_org_that_claimed_the_step_is_not_contradicted(answer: Step) -> None:
     update = Update(FakeOrg(puts=(answer,), gets=(after(DISJOINT),)))
 
     assert "moved on (7 → 8)" in unknown(update).message
-    assert 1 == len(update.org.bodies)
+    assert len(update.org.bodies) == 1
 
 
 def test_where_versions_jump_the_next_one_proves_nothing() -> None:
-    """For a kind whose versions need not grow by one, the next version without our change leaves it unknown."""
+    """Where versions need not grow by one, the next one without our change leaves the fate unknown."""
     update = Update(FakeOrg(puts=(lost,), gets=(after(OVERLAPPING),)), kind=RANDOM_STEPS)
 
     assert (Overlap("priority", 50, 60, 70),) == unknown(update).overlaps
-    assert 1 == len(update.org.bodies)
+    assert len(update.org.bodies) == 1
 
 
 # --- 5: it may have landed and been undone ------------------------------------------------------------------
@@ -251,7 +251,7 @@ def test_a_change_that_was_undone_is_not_made_again(edits: tuple[dict[str, Any],
     update = Update(FakeOrg(puts=(applied(lost),), gets=(after(*edits),)))
     unknown(update)
 
-    assert (1, 1) == (len(update.org.bodies), len(update.org.ours))
+    assert (len(update.org.bodies), len(update.org.ours)) == (1, 1)
 
 
 def test_two_steps_by_others_look_the_same() -> None:
@@ -259,7 +259,7 @@ def test_two_steps_by_others_look_the_same() -> None:
     update = Update(FakeOrg(puts=(lost,), gets=(after(DISJOINT, {"extra": 1}),)))
 
     assert "moved on (7 → 9)" in unknown(update).message
-    assert (1, []) == (len(update.org.bodies), update.org.ours)
+    assert (len(update.org.bodies), update.org.ours) == (1, [])
 
 
 # --- 6: nothing can be told ---------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ def test_an_old_state_is_read_again() -> None:
     update = Update(FakeOrg(puts=(applied(lost),), gets=(shows(6), shows(5), shows(6))))
 
     assert update.run().confirmed
-    assert ("intent@7 PUT@7 GET GET GET GET", [0.1, 0.2, 0.4]) == (update.story, update.org.clock.sleeps)
+    assert (update.story, update.org.clock.sleeps) == ("intent@7 PUT@7 GET GET GET GET", [0.1, 0.2, 0.4])
 
 
 def test_an_old_state_that_stays_tells_nothing() -> None:
@@ -278,7 +278,7 @@ def test_an_old_state_that_stays_tells_nothing() -> None:
     update = Update(FakeOrg(puts=(applied(lost),), gets=(shows(6),) * 4))
 
     assert "version 6, older than 7" in unknown(update).message
-    assert [0.1, 0.2, 0.4] == update.org.clock.sleeps
+    assert update.org.clock.sleeps == [0.1, 0.2, 0.4]
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_a_reading_that_fails_tells_nothing(answer: Step) -> None:
     update = Update(FakeOrg(puts=(lost,), gets=(answer,) * 3))
     unknown(update)
 
-    assert 1 == len(update.org.bodies)
+    assert len(update.org.bodies) == 1
 
 
 def test_an_unknown_fate_has_the_reference_of_what_prevented_the_answer() -> None:
@@ -311,7 +311,7 @@ def test_a_refusal_after_an_unclear_put_that_landed(status: int) -> None:
     """The first PUT landed after all: the second one's refusal is no matter."""
     update = Update(FakeOrg(puts=(late(lost), after_landing(answers(status)))))
 
-    assert (True, 1) == (update.run().confirmed, len(update.org.ours))
+    assert (update.run().confirmed, len(update.org.ours)) == (True, 1)
 
 
 @pytest.mark.parametrize("status", REFUSALS)
@@ -330,7 +330,7 @@ def test_a_refusal_after_an_unclear_put_that_can_never_land() -> None:
     )
 
     assert AccessError is type(update.outcome())
-    assert ("intent@8 PUT@8", []) == (update.story[-14:], update.org.ours)
+    assert (update.story[-14:], update.org.ours) == ("intent@8 PUT@8", [])
 
 
 def test_a_stale_answer_after_an_unclear_put_may_say_when_to_come_back() -> None:
@@ -338,4 +338,4 @@ def test_a_stale_answer_after_an_unclear_put_may_say_when_to_come_back() -> None
     update = Update(FakeOrg(puts=(lost, after(DISJOINT, then=answers(409, retry_after="3")))))
 
     assert update.run().changed
-    assert ([0.1, 3.5], []) == (update.org.clock.sleeps, update.org.too_early)
+    assert (update.org.clock.sleeps, update.org.too_early) == ([0.1, 3.5], [])

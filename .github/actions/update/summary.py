@@ -15,6 +15,7 @@ from typing import Any
 
 MOST_ROWS = 100
 LONGEST_CELL = 200
+FOLLOW_UP_PENDING = 8
 
 HEADLINES = {
     "updated": "Updated, version {base_version} to {version}.",
@@ -57,6 +58,8 @@ def summary(document: dict[str, Any], exit_code: int) -> str:
     lines.append(HEADLINES[document["result"]].format_map({**document, "code": exit_code}))
     if document.get("webhook") == "pending":
         lines.append("The event is **not delivered yet**: it stays pending in the ledger.")
+    elif exit_code == FOLLOW_UP_PENDING:
+        lines.append("The outcome is **not recorded** in the ledger.")
     lines += _changes(document.get("changes", []))
     if document.get("merged"):
         lines += ["", "Changed by others meanwhile, and kept:", *_changes(document["merged"])]

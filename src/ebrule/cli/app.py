@@ -110,8 +110,7 @@ def _failed(error: EbruleError, arguments: Sequence[str]) -> int:
         from ebrule.operation import UpdateResult  # noqa: PLC0415
 
         screen.json(UpdateResult(error=error).as_json())
-    else:
-        show_error(screen, error)
+    show_error(screen, error)
     return exit_code(error)
 
 

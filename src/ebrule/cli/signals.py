@@ -20,7 +20,8 @@ def _end_at_once(signum: int, _frame: Any) -> None:
 def stop_on_signals(handler: Callable[[int], None] | None = None) -> Iterator[None]:
     """While entered, call ``handler`` with the number of a signal that came; by default end with 128 and the number.
 
-    The handler runs between two instructions of the main thread: it must take no lock.
+    The handler runs between two instructions of the main thread: it must take no lock. The default one stays for
+    as long as the process; within it, signals are ignored once a handler's time is over.
     """
 
     def handle(signum: int, _frame: Any) -> None:
@@ -31,5 +32,6 @@ def stop_on_signals(handler: Callable[[int], None] | None = None) -> Iterator[No
     try:
         yield
     finally:
-        for signum, previous in before.items():
-            signal.signal(signum, previous)
+        for signum, previous in before.items() if handler else ():
+            # What the command did now stands: no exit code of a signal may take the place of its own.
+            signal.signal(signum, signal.SIG_IGN if previous is _end_at_once else previous)

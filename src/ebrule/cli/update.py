@@ -86,9 +86,9 @@ def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str)
 
     if command.output is o.Output.JSON:
         screen.json(result.as_json())
-    elif result.error is not None:
+    if result.error is not None:
         show_error(screen, result.error, file=command.file)
-    else:
+    elif command.output is o.Output.TEXT:
         for warning in result.warnings:
             show_problem(screen.err, warning, result.source)
         show_result(screen, result, command.file, org)

@@ -218,6 +218,24 @@ class AuditLog:
                 opened.pop(record["operation_id"], None)
         return list(opened.values())
 
+    def end(self) -> int:
+        """The byte offset behind the last finished line: what is recorded from now on begins there or later.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        last = next((entry for entry in self.entries_backwards() if entry.terminated), None)
+        return 0 if last is None else last.offset + len(last.raw) + 1
+
+    def is_settled(self, operation_id: str, *, since: int) -> bool:
+        """Whether a record behind the offset ``since`` says how the operation ended.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        records = (entry.record for entry in self.entries(start=since) if entry.record)
+        return any(record["operation_id"] == operation_id and _is_settled(record) for record in records)
+
     def last_applied(self, rule_id: str, kind: str, *, region: str | None = None) -> KnownState | None:
         """The newest state of a rule that the ledger knows was applied: what that run's last intent sent.
 

@@ -279,12 +279,19 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
 
 
 def host_of(url: str) -> str:
-    """Return the host that a request to ``url`` goes to, as it is looked up; raises ValueError for what is no URL."""
+    """Return the host that a request to ``url`` goes to, as it is looked up.
+
+    Raises ValueError where no request can go there. Some labels are refused by the look-up or by httpx only with the
+    request half-way out, so both are asked here.
+    """
     try:
-        host = httpx.URL(url).raw_host.decode("ascii")
+        parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise ValueError(str(error)) from error
-    host.encode("idna")  # as the look-up does: an empty or overlong label is refused here
+    if not parsed.host:
+        raise ValueError("no host")
+    host = parsed.raw_host.decode("ascii")
+    host.encode("idna")
     return host
 
 

@@ -143,9 +143,13 @@ def wait(pace: Pace, seconds: float, reason: str, attempt: int, attempts: int) -
     except OutOfTimeError:
         if seconds < 1:
             raise UnavailableError(
-                f"{reason}, and the deadline is over", hint="Allow more time with --deadline.", code="past-deadline"
+                f"{reason}, and the deadline is over",
+                hint="Allow more time with --deadline.",
+                code="past-deadline",
             ) from None
         earliest = pace.clock.now() + timedelta(seconds=min(seconds, 10**9))
+        if earliest.microsecond:  # shown in whole seconds, and never too early
+            earliest += timedelta(seconds=1)
         raise UnavailableError(
             f"{reason}: the next try may come in {seconds:.0f} s, and the deadline leaves {max(left, 0):.0f} s",
             hint=f"Try again at {earliest:%Y-%m-%dT%H:%M:%SZ} or later, or allow more time with --deadline.",

@@ -309,7 +309,9 @@ class Updater:
             try:
                 self._pace.sleep(LAST_WORD_SECONDS)
             except OutOfTimeError:
-                raise self._unknown("it had not been applied when the time was up, and still may be") from None
+                raise self._unknown(
+                    "it had not been applied when the time was up, and still may be"
+                ) from None
 
     def _read_not_older(self) -> Rule:
         """Read the rule; a state older than the base is a replica that lags, and is asked again."""

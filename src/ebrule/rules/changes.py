@@ -278,17 +278,21 @@ def _overlay(shape: Shape, path: str, base: Any, value: Any, keep: _Keep) -> Any
         return _overlay_object(shape, path, base, value, keep)
     known = shape.item_keys.get(path)
     if known is not None and isinstance(value, list) and isinstance(base, list):
-        return [_with_unknown(known, item, base) for item in value]
+        spare = list(base)
+        return [_with_unknown(known, item, spare) for item in value]
     return _leaves(path, value, base, keep)
 
 
-def _with_unknown(known: frozenset[str], item: Any, present: list[Any]) -> Any:
-    """Return the present element that says the same in the keys that ebrule knows, so that its other keys stay."""
-    for candidate in present:
+def _with_unknown(known: frozenset[str], item: Any, spare: list[Any]) -> Any:
+    """Return the present element that says the same in the keys that ebrule knows, so that its other keys stay.
+
+    It is taken out of ``spare``: of elements that say the same, each stays once.
+    """
+    for index, candidate in enumerate(spare):
         if isinstance(candidate, Mapping) and canonical(item) == canonical(
             {key: value for key, value in candidate.items() if key in known}
         ):
-            return candidate
+            return spare.pop(index)
     return item
 
 

@@ -1,4 +1,4 @@
-"""The command line, with a sandbox of the module's own behind it."""
+"""The option that runs long proofs with their full counts, and what tests of the whole program need."""
 
 from __future__ import annotations
 
@@ -13,6 +13,19 @@ from sandbox_process import SandboxProcess
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--full``."""
+    parser.addoption("--full", action="store_true", help="also run long proofs with their full counts")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is marked ``full`` unless it was asked for."""
+    if not config.getoption("--full"):
+        for item in items:
+            if "full" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="a full count: runs with --full"))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,69 @@
+"""``--region sandbox``, ``ebrule sandbox serve`` and ``reset``."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from command_line import HANG_GUARD_SECONDS
+
+if TYPE_CHECKING:
+    from command_line import CommandLine
+
+pytestmark = pytest.mark.loopback
+
+
+def test_the_region_sandbox_needs_nothing_else(offline: CommandLine) -> None:
+    """``--region sandbox`` runs a sandbox for one command, and keeps its state for the next one."""
+    assert offline("update", "--file", offline.rule(), "--region", "sandbox").code == 0
+    shown = offline("show", "demo-rule", "--region", "sandbox").out
+
+    assert "version 8" in shown
+    assert offline.records()[0]["region"] == "sandbox"
+
+
+def test_the_environment_can_choose_the_sandbox(offline: CommandLine) -> None:
+    """``GENESYSCLOUD_REGION=sandbox`` does the same."""
+    offline.environ["GENESYSCLOUD_REGION"] = "sandbox"
+
+    assert offline("show", "demo-rule").code == 0
+
+
+def test_a_reset_puts_the_first_state_back(offline: CommandLine) -> None:
+    """``ebrule sandbox reset`` gives back the rules that the sandbox began with."""
+    offline("update", "--file", offline.rule(), "--region", "sandbox")
+    assert offline("sandbox", "reset").code == 0
+
+    assert "version 7" in offline("show", "demo-rule", "--region", "sandbox").out
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_sandbox_is_served_until_a_signal(offline: CommandLine, signum: int) -> None:
+    """``ebrule sandbox serve`` tells its address and what to type, and ends cleanly."""
+    with offline.start("sandbox", "serve") as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split(" at ")[1].split()[0]
+        lines = [process.stdout.readline() for _ in range(4)]
+        status = httpx.get(f"{url}/openapi.json", trust_env=False).status_code
+        process.send_signal(signum)
+        code = process.wait(timeout=HANG_GUARD_SECONDS)
+
+    assert (200, 0) == (status, code)
+    assert f"  export EBRULE_API_URL={url}\n" in lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--fault", "frobnicate"], "frobnicate"), (["--host", "0.0.0.0"], "loopback")],  # noqa: S104 - it is refused
+)
+def test_a_sandbox_that_cannot_be_served_says_why(
+    offline: CommandLine, arguments: list[str], words: str
+) -> None:
+    """A fault that does not exist, and an address that others could reach, are wrong usage."""
+    ran = offline("sandbox", "serve", *arguments)
+
+    assert ran.code == 2
+    assert words in ran.err

@@ -1,0 +1,212 @@
+"""The limits of an EventBridge routing rule, each on both sides of its edge."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ebrule.core.validator import check_rule
+from ebrule.errors import Problem, UsageError
+from ebrule.rulefile import KEEP
+from ebrule.rules.eventbridge import EVENTBRIDGE, OPERATORS, expression_length
+
+RULE = {"name": "Demo", "status": "enabled", "priority": 50, "conditions": [], "targets": []}
+CONDITION = {"field": "a", "operator": "equals", "value": 1}
+
+
+def found(**fields: Any) -> list[tuple[str, tuple[str | int, ...], str]]:
+    """Return id, path and severity of each problem of a rule that is right but for these fields."""
+    return [
+        (problem.id, problem.path, problem.severity)
+        for problem in check_rule(EVENTBRIDGE, {**RULE, **fields})
+    ]
+
+
+def the_only(**fields: Any) -> Problem:
+    """Return the one problem of such a rule."""
+    (problem,) = check_rule(EVENTBRIDGE, {**RULE, **fields})
+    return problem
+
+
+def conditions_of_length(total: int, filler: str = "x") -> list[dict[str, Any]]:
+    """Return two conditions whose texts have that many characters in all."""
+    empty = [{**CONDITION, "value": ""}, {**CONDITION, "value": ""}]
+    room = total - sum(len(json.dumps(condition, ensure_ascii=False)) for condition in empty)
+    return [{**CONDITION, "value": ""}, {**CONDITION, "value": filler * room}]
+
+
+def test_a_right_rule_has_no_problems() -> None:
+    """A rule within all limits, with keys in a target that ebrule does not know, is right."""
+    targets = [{"id": "t1", "type": "webhook", "url": "https://x", "headers": {"A": "b"}, "retries": 3}]
+
+    assert found(conditions=[CONDITION], targets=targets, description=None) == []
+
+
+# --- priority -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("priority", [1, 2, 999, 1_000])
+def test_priorities(priority: int) -> None:
+    """Priorities go from 1 to 1,000."""
+    assert found(priority=priority) == []
+
+
+@pytest.mark.parametrize("priority", [0, 1_001, -1, 10**40])
+def test_priorities_out_of_range(priority: int) -> None:
+    """The message has the number and both ends of the range."""
+    problem = the_only(priority=priority)
+
+    assert (problem.id, problem.path) == ("priority-range", ("priority",))
+    assert f"priority is {priority}; it must be from 1 to 1000" == problem.message
+
+
+@pytest.mark.parametrize("priority", ["50", True, False, 50.0, None, [50]], ids=repr)
+def test_what_is_no_priority(priority: Any) -> None:
+    """Only a whole number is a priority; text, a boolean or a float is one problem."""
+    assert found(priority=priority) == [("wrong-type", ("priority",), "error")]
+
+
+# --- conditions ---------------------------------------------------------------------------------------------
+
+
+def test_fifteen_conditions_are_allowed() -> None:
+    """A rule may have 15 conditions, and none."""
+    assert found(conditions=[CONDITION] * 15) == []
+    assert found(conditions=[]) == []
+
+
+def test_sixteen_conditions_are_too_many() -> None:
+    """The message says how many there are and may be."""
+    problem = the_only(conditions=[CONDITION] * 16)
+
+    assert (problem.id, problem.path) == ("too-many-conditions", ("conditions",))
+    assert problem.message == "16 conditions; a rule may have at most 15"
+
+
+@pytest.mark.parametrize("filler", ["x", "é", "字", "😀"])
+def test_a_thousand_characters_are_allowed(filler: str) -> None:
+    """Conditions are measured in characters of their JSON text, in whatever alphabet."""
+    conditions = conditions_of_length(1_000, filler)
+
+    assert sum(len(json.dumps(condition, ensure_ascii=False)) for condition in conditions) == 1_000
+    assert found(conditions=conditions) == []
+
+
+@pytest.mark.parametrize("filler", ["x", "é", "字", "😀"])
+def test_one_character_more_is_too_long(filler: str) -> None:
+    """The message says how long the conditions are and may be."""
+    problem = the_only(conditions=conditions_of_length(1_001, filler))
+
+    assert (problem.id, problem.path) == ("expression-too-long", ("conditions",))
+    assert problem.message == "the conditions are 1,001 characters long; at most 1,000 are allowed"
+
+
+@given(st.lists(st.dictionaries(st.text(), st.text() | st.integers() | st.booleans() | st.none())))
+def test_the_length_is_that_of_the_json_texts(conditions: list[dict[str, Any]]) -> None:
+    """The measure is the sum over the conditions, each by itself, with a space after commas and colons."""
+    texts = [json.dumps(each, ensure_ascii=False, separators=(", ", ": ")) for each in conditions]
+
+    assert sum(map(len, texts)) == expression_length(conditions)
+
+
+def test_the_length_of_what_a_file_keeps() -> None:
+    """A value that stands for the org's own does not break the measuring."""
+    assert expression_length([{**CONDITION, "value": KEEP}]) > 0
+
+
+@pytest.mark.parametrize("operator", sorted(OPERATORS))
+def test_known_operators(operator: str) -> None:
+    """Operators that ebrule knows are right."""
+    assert found(conditions=[{**CONDITION, "operator": operator}]) == []
+
+
+@pytest.mark.parametrize("operator", ["Equals", "equal", "=="])
+def test_an_unknown_operator_is_a_warning(operator: str) -> None:
+    """The org decides about operators that ebrule does not know."""
+    path = ("conditions", 1, "operator")
+
+    assert [("unknown-operator", path, "warning")] == found(
+        conditions=[CONDITION, {**CONDITION, "operator": operator}]
+    )
+
+
+@pytest.mark.parametrize("value", [1, 1.5, "x", True, None, [1, "a"], {"a": [None]}], ids=repr)
+def test_a_condition_compares_with_any_json(value: Any) -> None:
+    """The value of a condition may be whatever JSON can say."""
+    assert found(conditions=[{**CONDITION, "value": value}]) == []
+
+
+# --- targets ------------------------------------------------------------------------------------------------
+
+
+def test_a_target_needs_an_id() -> None:
+    """A target without an id is told where it stands."""
+    problem = the_only(targets=[{"id": "t1"}, {"type": "webhook"}])
+
+    assert (problem.id, problem.path) == ("missing-key", ("targets", 1, "id"))
+    assert problem.message == 'targets[1] needs "id"'
+
+
+@pytest.mark.parametrize("target_id", ["../../oauth/clients", ".", "a b", "http://evil/x", "x" * 129])
+def test_a_target_id_is_an_id(target_id: str) -> None:
+    """An id that could lead to another resource is refused before anything is asked."""
+    problem = the_only(targets=[{"id": target_id}])
+
+    assert (problem.id, problem.path) == ("bad-target-id", ("targets", 0, "id"))
+
+
+def test_an_empty_target_id_is_one_problem() -> None:
+    """An empty id is told once."""
+    assert found(targets=[{"id": ""}]) == [("empty-text", ("targets", 0, "id"), "error")]
+
+
+def test_each_target_stands_once() -> None:
+    """Every further target with the same id is told, with the place of the first."""
+    targets = [{"id": "t1"}, {"id": "t2"}, {"id": "t1"}, {"id": "t1"}]
+
+    assert [("duplicate-target", ("targets", n, "id"), "error") for n in (2, 3)] == found(targets=targets)
+    assert "first as targets[0]" in check_rule(EVENTBRIDGE, {**RULE, "targets": targets})[1].message
+
+
+@pytest.mark.parametrize("field", ["conditions", "targets"])
+@pytest.mark.parametrize("value", ["x", 1, {"a": 1}, None], ids=repr)
+def test_what_is_no_list(field: str, value: Any) -> None:
+    """Where a list is needed, anything else is one problem, and the limits do not trip over it."""
+    assert [("wrong-type", (field,), "error")] == found(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["conditions", "targets"])
+@pytest.mark.parametrize("item", ["x", 1, None, []], ids=repr)
+def test_what_is_no_mapping(field: str, item: Any) -> None:
+    """Where a mapping is needed in a list, anything else is one problem."""
+    assert [("wrong-type", (field, 0), "error")] == found(**{field: [item]})
+
+
+# --- references ---------------------------------------------------------------------------------------------
+
+
+def test_each_target_is_looked_up() -> None:
+    """Every target is a reference, with its place and the path of its resource."""
+    references = EVENTBRIDGE.references({"targets": [{"id": "t1"}, {"id": "t.2"}]})
+
+    assert [(r.path, r.what, r.id, r.resource) for r in references] == [
+        (("targets", 0, "id"), "target", "t1", "/api/v2/eventbridge/targets/t1"),
+        (("targets", 1, "id"), "target", "t.2", "/api/v2/eventbridge/targets/t.2"),
+    ]
+    assert [reference.check({}) for reference in references] == [None, None]
+
+
+@pytest.mark.parametrize("rule", [{}, {"targets": None}, {"targets": []}, {"targets": KEEP}], ids=str)
+def test_a_file_without_targets_refers_to_nothing(rule: dict[str, Any]) -> None:
+    """A file that names no targets, or keeps the org's, leaves nothing to look up."""
+    assert EVENTBRIDGE.references(rule) == []
+
+
+def test_no_reference_leads_elsewhere() -> None:
+    """Should an id ever get here unchecked, no request is made of it."""
+    with pytest.raises(UsageError):
+        EVENTBRIDGE.references({"targets": [{"id": "../../oauth/clients"}]})

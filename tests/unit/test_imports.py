@@ -1,0 +1,117 @@
+"""The house's rooms: imports point down, in no circle, and nothing heavy comes before it is needed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import ebrule
+
+SOURCE = Path(ebrule.__file__).parent
+FLOORS = [
+    ["cli", "__main__"],
+    ["pipeline", "resolve"],
+    ["history", "plan", "operation"],
+    ["core"],
+    ["rulefile", "redaction", "settings"],
+    ["rules"],
+    ["errors", "__init__"],
+]
+"""The rooms from the top floor down."""
+
+
+def modules() -> dict[str, Path]:
+    """Return each module's name below ``ebrule``, and its file."""
+    return {
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts): path
+        for path in SOURCE.rglob("*.py")
+        if path.parent.name != "sandbox"
+    }
+
+
+def room(module: str) -> str:
+    """Return the room that a module stands in."""
+    return module.split(".")[0]
+
+
+def imports(path: Path, *, when_run: bool) -> set[str]:
+    """Return the ebrule modules that a file imports; ``when_run`` leaves out those for type checkers alone."""
+    found = set()
+    tree = ast.parse(path.read_text())
+    skipped = [
+        node
+        for node in ast.walk(tree)
+        if when_run and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    ]
+    ignored = {id(below) for node in skipped for below in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in ignored or not isinstance(node, ast.ImportFrom) or node.module is None:
+            continue
+        if node.module == "ebrule" or node.module.startswith("ebrule."):
+            base = node.module.removeprefix("ebrule").lstrip(".")
+            for name in node.names:
+                whole = f"{base}.{name.name}".lstrip(".")
+                found.add(whole if whole in modules() else base or "__init__")
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(modules().keys() - {"__init__"}))
+def test_imports_point_down(module: str) -> None:
+    """No module imports from a floor above its own, not even for a type checker; ``__init__`` is a list of names."""
+    floors = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+    upward = {
+        other
+        for other in imports(modules()[module], when_run=False)
+        if not other.startswith("sandbox") and floors[room(other)] < floors[room(module)]
+    }
+
+    assert upward == set()
+
+
+def test_imports_form_no_circle() -> None:
+    """The modules can be sorted so that each imports only earlier ones."""
+    graph = {
+        module: imports(path, when_run=True) for module, path in modules().items() if module != "__init__"
+    }
+
+    TopologicalSorter(graph).prepare()
+
+
+def test_only_the_command_line_knows_the_sandbox() -> None:
+    """No room but ``cli`` imports the sandbox."""
+    knowing = {
+        module
+        for module, path in modules().items()
+        if any(name.startswith("sandbox") for name in imports(path, when_run=False))
+    }
+
+    assert {room(module) for module in knowing} == {"cli"}
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """Return the top-level packages that a command has imported when it ends."""
+    code = (
+        "import sys; from ebrule.cli.app import run; run(sys.argv[1:]); "
+        "print('\\n' + ' '.join({name.split('.')[0] for name in sys.modules}))"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], []], ids=" ".join)
+def test_help_and_version_load_nothing_heavy(arguments: list[str]) -> None:
+    """``--help`` and ``--version`` import neither httpx, pydantic, yaml nor rich."""
+    assert loaded_by(*arguments) & {"httpx", "pydantic", "yaml", "rich"} == set()
+
+
+def test_validate_loads_no_httpx(tmp_path: Path) -> None:
+    """``validate`` asks no org, and loads nothing that could; rich is for terminals only."""
+    (tmp_path / "rule.yaml").write_text("priority: 0\n")
+
+    assert loaded_by("validate", str(tmp_path / "rule.yaml")) & {"httpx", "rich", "asyncio"} == set()

@@ -1,0 +1,296 @@
+"""Reading patiently, within one budget for the whole run."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from clocks import FakeClock, ScriptedTransport, reply
+from ebrule.core.auth import Session, connect
+from ebrule.core.notices import Waiting
+from ebrule.core.pace import Pace
+from ebrule.core.reads import MAX_RETRIES, RATE_LIMITED_TRIES, TRIES, Patience
+from ebrule.core.reply import BrokenError, NotSentError, Request, UntrustedHostError
+from ebrule.errors import AccessError, EbruleError, InvalidRuleError, UnavailableError
+from ebrule.settings import Network, Org
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clocks import Outcome
+    from ebrule.core.notices import Notice
+    from ebrule.core.reply import Reply
+
+    Wire = Callable[..., ScriptedTransport]
+
+LOGIN = "https://login.example"
+
+
+@pytest.fixture
+def patience(pace: Pace) -> Patience:
+    """The patience of one run."""
+    return Patience(pace)
+
+
+def asking(patience: Patience, wire: ScriptedTransport) -> Reply:
+    """Ask once, patiently."""
+    return patience.answer(partial(wire.send, Request("GET", "https://api.example/x", {})), "reading x")
+
+
+def session(wire: ScriptedTransport, pace: Pace) -> Session:
+    """A session whose token has to be asked for."""
+    org = Org("example", "https://api.example", LOGIN, client_id="id")
+    return connect(org, Network(), pace, transport=wire)
+
+
+def down(request: Request) -> Reply:
+    """An org that gives tokens and nothing else."""
+    return reply(200, {"access_token": "t"}) if request.url.startswith(LOGIN) else reply(503)
+
+
+# --- one request ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 204, 301, 400, 401, 403, 404, 409, 410, 413, 422, 501])
+def test_what_settles_the_matter_is_not_asked_again(patience: Patience, wire: Wire, status: int) -> None:
+    """Success and refusal alike are answers."""
+    assert asking(patience, wire(reply(status))).status == status
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [reply(408), reply(429), reply(500), reply(503), reply(303), NotSentError("x"), BrokenError("x")],
+    ids=["408", "429", "500", "503", "303", "not-sent", "broken"],
+)
+def test_what_may_pass_is_tried_again(patience: Patience, wire: Wire, outcome: Outcome) -> None:
+    """A read changes nothing, so whatever may be over soon is tried again."""
+    assert asking(patience, wire(outcome, reply(200))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("outcome", "tries", "code"),
+    [
+        pytest.param(reply(503), TRIES, "org-unavailable", id="503"),
+        pytest.param(reply(429), RATE_LIMITED_TRIES, "org-unavailable", id="429"),
+        pytest.param(NotSentError("refused"), TRIES, "no-connection", id="not-sent"),
+        pytest.param(BrokenError("reset"), TRIES, "connection-broken", id="broken"),
+        pytest.param(UntrustedHostError("expired"), 1, "untrusted-host", id="untrusted"),
+    ],
+)
+def test_tries_come_to_an_end(
+    patience: Patience, wire: Wire, outcome: Outcome, tries: int, code: str
+) -> None:
+    """Three tries, ten where the org asks for patience, and one where the host is not to be trusted."""
+    with pytest.raises(EbruleError) as caught:
+        asking(patience, wire(*[outcome] * tries))
+    assert code == caught.value.code
+
+
+def test_an_error_is_chained_to_its_cause(patience: Patience, wire: Wire) -> None:
+    """Why no reply came can be looked up."""
+    with pytest.raises(AccessError) as caught:
+        asking(patience, wire(UntrustedHostError("expired")))
+    assert isinstance(caught.value.__cause__, UntrustedHostError)
+
+
+def test_a_rate_limits_wait_is_honoured(
+    patience: Patience, wire: Wire, clock: FakeClock, notices: list[Notice]
+) -> None:
+    """The next try comes no sooner than the org asks, and whoever watches is told."""
+    asking(patience, wire(reply(429, retry_after="42"), reply(200)))
+    assert clock.sleeps == [42.5]
+    assert [Waiting("rate limited by the org", 42.5, 2, 10, left=120.0)] == notices
+
+
+def test_each_rate_limits_wait_is_honoured(patience: Patience, wire: Wire, clock: FakeClock) -> None:
+    """A server that asks again is given its time again; without a number there is full jitter."""
+    later = "Thu, 01 Jan 2026 12:00:30 GMT"
+    dated = reply(429, retry_after=later, date="Thu, 01 Jan 2026 12:00:10 GMT")
+    asking(patience, wire(reply(429, retry_after="10"), dated, reply(429), reply(200)))
+    assert clock.sleeps == [10.5, 20.5, 2.0]
+
+
+def test_a_503s_wait_is_honoured(patience: Patience, wire: Wire, clock: FakeClock) -> None:
+    """``Retry-After`` counts on whatever reply it stands."""
+    asking(patience, wire(reply(503, retry_after="7"), reply(200)))
+    assert clock.sleeps == [7.5]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"retry_after": "121"}, {"retry_after": "Thu, 01 Jan 2026 12:02:01 GMT"}, {"retry_after": "9" * 5_000}],
+    ids=["seconds", "date", "5000-digits"],
+)
+def test_a_wait_past_the_deadline_ends_at_once(
+    patience: Patience, wire: Wire, clock: FakeClock, headers: dict[str, str]
+) -> None:
+    """There is no use in waiting for what will not fit; the error names the earliest time to try again."""
+    with pytest.raises(UnavailableError) as caught:
+        asking(patience, wire(reply(429, **headers)))
+    assert caught.value.code == "past-deadline"
+    assert "Try again at 20" in (caught.value.hint or "")
+    assert clock.sleeps == []
+
+
+# --- the budget -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["ends-at-the-first-error", "goes-on-after-errors"])
+def test_a_dead_api_is_not_hammered(wire: Wire, goes_on: bool) -> None:
+    """Two hundred targets and a rule cost at most 235 requests, token included, however errors are taken."""
+    transport = wire(otherwise=down)
+    pace = Pace(10_000.0, clock=FakeClock(), random=lambda: 0.0)
+    org = session(transport, pace)
+
+    def read(path: str) -> str:
+        try:
+            org.reader.read(path, "reading")
+        except UnavailableError as error:
+            if not goes_on:
+                raise
+            return error.code
+        return "read"
+
+    paths = ["/rule", *(f"/targets/{number}" for number in range(200))]
+    if goes_on:
+        assert {"org-unavailable"} == set(pace.call_all([partial(read, path) for path in paths]))
+        assert 1 + 201 + MAX_RETRIES == len(transport.requests) <= 235
+    else:
+        with pytest.raises(UnavailableError):
+            pace.call_all([partial(read, path) for path in paths])
+        assert len(transport.requests) <= 235
+
+
+def test_the_token_and_the_reads_share_the_budget(wire: Wire, pace: Pace) -> None:
+    """What the token costs, reads cannot spend again."""
+    transport = wire(reply(503), reply(503), reply(200, {"access_token": "t"}), otherwise=down)
+    org = session(transport, pace)
+    org.patience._retries = 3
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            org.reader.read("/x", "reading x")
+    assert [request.method for request in transport.requests] == ["POST"] * 3 + ["GET"] * 4
+
+
+def test_a_spent_budget_still_lets_each_request_out_once(wire: Wire, pace: Pace) -> None:
+    """Only retries are counted: what works at the first try always works."""
+    patience = Patience(pace, retries=0)
+    assert asking(patience, wire(reply(200))).status == 200
+    with pytest.raises(UnavailableError):
+        asking(patience, wire(reply(503)))
+    assert asking(patience, wire(reply(200))).status == 200
+
+
+def test_threads_share_one_budget(wire: Wire) -> None:
+    """However many ask at once, no retry is counted twice or not at all."""
+    pace = Pace(10_000.0, clock=FakeClock(), random=lambda: 0.0)
+    patience = Patience(pace, retries=10)
+    transport = wire(otherwise=lambda _: reply(503))
+    all_there = threading.Barrier(8)
+
+    def ask() -> None:
+        all_there.wait(10)
+        with pytest.raises(UnavailableError):
+            asking(patience, transport)
+
+    pace.call_all([ask] * 8)
+    assert len(transport.requests) == 8 + 10
+
+
+# --- the rate limit's window ----------------------------------------------------------------------
+
+
+def full(count: int, reset: int = 60) -> dict[str, str]:
+    """The headers of a window of 300 requests."""
+    return {
+        "inin_ratelimit_count": str(count),
+        "inin_ratelimit_allowed": "300",
+        "inin_ratelimit_reset": str(reset),
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "sleeps"),
+    [(1, []), (270, []), (280, [60 / 21]), (300, [60.0])],
+    ids=["empty", "a-tenth-left", "nearly-full", "full"],
+)
+def test_the_next_request_waits_for_room(
+    patience: Patience, wire: Wire, clock: FakeClock, count: int, sleeps: list[float]
+) -> None:
+    """Where the org says that the window is nearly full, the run slows down before it is told to."""
+    transport = wire(reply(200, **full(count)), reply(200))
+    asking(patience, transport)
+    assert clock.sleeps == []
+    asking(patience, transport)
+    assert sleeps == pytest.approx(clock.sleeps)
+
+
+def test_time_that_went_by_counts(patience: Patience, wire: Wire, clock: FakeClock) -> None:
+    """Only what is left of the window is waited."""
+    transport = wire(reply(200, **full(300)), reply(200))
+    asking(patience, transport)
+    clock.advance(50.0)
+    asking(patience, transport)
+    assert clock.sleeps == [10.0]
+
+
+def test_a_write_waits_for_room_too(patience: Patience, wire: Wire, clock: FakeClock) -> None:
+    """The window is the same for reads and writes."""
+    patience.hold()
+    asking(patience, wire(reply(200, **full(300))))
+    patience.hold()
+    assert clock.sleeps == [60.0]
+
+
+def test_a_window_past_the_deadline_ends_the_run(patience: Patience, wire: Wire, clock: FakeClock) -> None:
+    """A full window that outlasts the deadline is not waited for."""
+    asking(patience, wire(reply(200, **full(300, reset=200))))
+    with pytest.raises(UnavailableError) as caught:
+        patience.hold()
+    assert (caught.value.code, clock.sleeps) == ("past-deadline", [])
+
+
+# --- the reader -----------------------------------------------------------------------------------
+
+
+def read(wire: Wire, pace: Pace, answer: Outcome) -> Reply | None:
+    """Read something from an org."""
+    return session(wire(reply(200, {"access_token": "t"}), answer), pace).reader.read("/x", "reading x")
+
+
+def test_a_json_object_is_read(wire: Wire, pace: Pace) -> None:
+    """The reply of a GET is given as it came."""
+    found = read(wire, pace, reply(200, {"id": "x"}))
+    assert found is not None
+    assert found.object == {"id": "x"}
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_what_does_not_exist_is_none(wire: Wire, pace: Pace, status: int) -> None:
+    """Whether that is an error is for the caller to say."""
+    assert read(wire, pace, reply(status)) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "code"),
+    [
+        pytest.param(reply(400), InvalidRuleError, "invalid-rule", id="400"),
+        pytest.param(reply(403), AccessError, "forbidden", id="403"),
+        pytest.param(
+            reply(302, location="https://evil.example"), UnavailableError, "unexpected-answer", id="302"
+        ),
+        pytest.param(reply(200, b"<html>"), UnavailableError, "unexpected-answer", id="html"),
+        pytest.param(reply(200, [1]), UnavailableError, "unexpected-answer", id="list"),
+        pytest.param(reply(204), UnavailableError, "unexpected-answer", id="empty"),
+    ],
+)
+def test_any_other_answer_is_an_error(
+    wire: Wire, pace: Pace, answer: Any, error: type[EbruleError], code: str
+) -> None:
+    """What is no JSON object is not taken for one."""
+    with pytest.raises(error) as caught:
+        read(wire, pace, answer)
+    assert code == caught.value.code

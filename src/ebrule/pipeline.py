@@ -268,12 +268,11 @@ class _Update:
         expected = self._expected(rule_file)
         if expected is None or expected == base.version:
             return make_plan(rule_file, base)
-        moved = f"{base.id} has version {base.version}, and version {expected} was expected"
-        file = rule_file.document.source.name
+        moved = f"{base.id} has version {base.version}, and version {expected} was expected. Nothing was sent."
         theirs = rule_file.kind.content(base.data)
         was = self._history(rule_file).content_at(expected, theirs, dict(rule_file.fields))
         if was is None:
-            hint = f"See what differs: ebrule diff --rule-id {base.id} --file {file}, without the version."
+            hint = "Look at what changed since, then leave out the version or name the present one."
             raise VersionGoneError(moved, hint=hint)
         kind = rule_file.kind
         older = Rule(base.id, expected, was)
@@ -283,7 +282,7 @@ class _Update:
             raise VersionGoneError(moved, merge.overlaps, hint=hint)
         if merge.overlaps and self.options.on_conflict == "merge":
             raise ConflictError(
-                f"{moved}; what changed since is in a field that this update changes too", merge.overlaps
+                f"{moved} What changed since is in a field that this update changes too.", merge.overlaps
             )
         self._merged(kind, older, base)
         return Plan(kind, base, merge.content, overwritten=merge.overlaps)

@@ -5,7 +5,7 @@
     World    a sandbox, a state folder, and rule files that each make a change of their own
     judge    holds a ledger against the sandbox's own log
 
-The zygote is this file, run as a script.
+The zygote is this file, run as a script; with the argument ``resolve`` it settles what is open, a minute ahead.
 """
 
 from __future__ import annotations
@@ -256,10 +256,8 @@ def _traced(run: Run) -> list[dict[str, Any]]:
 
 
 _NAMES = {
-    0: "read", 1: "write", 3: "close", 5: "fstat", 7: "poll", 8: "lseek", 9: "mmap", 16: "ioctl",
-    17: "pread64", 41: "socket", 42: "connect", 44: "sendto", 45: "recvfrom", 54: "setsockopt", 73: "flock",
-    74: "fsync", 77: "ftruncate", 83: "mkdir", 86: "link", 87: "unlink", 202: "futex", 231: "exit_group",
-    257: "openat", 262: "newfstatat", 263: "unlinkat", 265: "linkat", 318: "getrandom", 435: "clone3",
+    0: "read", 1: "write", 3: "close", 7: "poll", 17: "pread64", 42: "connect", 44: "sendto", 45: "recvfrom",
+    73: "flock", 74: "fsync", 202: "futex", 257: "openat", 262: "newfstatat", 263: "unlinkat", 265: "linkat",
 }  # fmt: skip
 
 
@@ -412,5 +410,10 @@ def _judge_operation(operation_id: str, records: list[dict[str, Any]], made: Ste
         yield f"{operation_id} says version {records[0]['version']}, and it made {made.version}"
 
 
+def _resolve_ahead() -> None:
+    findings = resolve(load_settings(Options(), os.environ), pace=Pace(60, clock=ClockAhead()))
+    sys.stdout.write(json.dumps([finding.state for finding in findings]))
+
+
 if __name__ == "__main__":
-    _serve()
+    _resolve_ahead() if "resolve" in sys.argv else _serve()

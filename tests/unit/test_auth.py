@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from clocks import FakeClock, ScriptedTransport, reply
 from ebrule.core.auth import TokenSource, connect
 from ebrule.core.client import HttpxTransport, WriteRefusedError
-from ebrule.core.pace import Pace
 from ebrule.core.reads import Patience
 from ebrule.core.reply import BrokenError, UntrustedHostError
 from ebrule.errors import AccessError, EbruleError, UnavailableError, UsageError
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clocks import Outcome
+    from ebrule.core.pace import Pace
 
     Wire = Callable[..., ScriptedTransport]
 
@@ -31,7 +31,7 @@ ORG = Org("example", API, LOGIN, client_id="my id", client_secret=SecretStr(SECR
 TOKEN_ORG = Org("example", API, LOGIN, access_token=SecretStr("given-token"))
 
 
-def granted(token: Any = "token-1") -> Outcome:
+def granted(token: Any = "token-1") -> Outcome:  # noqa: S107 - made up
     """The answer of a token endpoint."""
     return reply(200, {"access_token": token, "token_type": "bearer", "expires_in": 86_400})
 

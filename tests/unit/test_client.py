@@ -254,7 +254,7 @@ def test_nothing_but_get_leaves_a_read_only_client(wire: Wire, pace: Pace, notic
     org = client(transport, pace, read_only=True)
     with pytest.raises(WriteRefusedError):
         org.put("/x", b"{}")
-    assert [] == transport.requests == notices
+    assert ([], []) == (transport.requests, notices)
     assert org.get("/x").status == 200
 
 
@@ -429,7 +429,7 @@ def test_every_exception_of_httpx_is_translated(
     transport: HttpxTransport,
     mocked: respx.MockRouter,
 ) -> None:
-    """What cannot have been sent is told from what may have been; the cause is chained, and the text says something."""
+    """What cannot have been sent is told from what may have been; cause and words are there."""
     mocked.get(f"{API}/x").mock(side_effect=raised("why"))
     with pytest.raises(error) as caught:
         transport.send(get(f"{API}/x"))
@@ -483,7 +483,7 @@ def test_no_redirect_is_followed(status: int, transport: HttpxTransport, mocked:
 
 
 def test_no_cookie_is_kept(transport: HttpxTransport, mocked: respx.MockRouter) -> None:
-    """Not even by a request that leaves between a reply's arrival and its reading, as httpx's log lets one do."""
+    """Not even by a request that leaves while another one's reply is being taken in."""
     route = mocked.get(f"{API}/x").respond(200, headers={"Set-Cookie": "session=canary"})
     once = [True]
 
@@ -563,9 +563,9 @@ def test_a_refused_connection_was_not_sent(serve: Serve, transport: HttpxTranspo
 @loopback
 @pytest.mark.parametrize(
     "head",
-    [None, "", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"],
-    ids=["closed", "before-the-head", "in-the-body", "in-a-chunk"],
-)  # fmt: skip
+    [None, "", "Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n5\r\n{"],
+    ids=["closed", "in-the-head", "in-the-body", "in-a-chunk"],
+)
 def test_a_connection_that_breaks_may_have_been_heard(
     head: str | None, serve: Serve, transport: HttpxTransport
 ) -> None:
@@ -573,7 +573,7 @@ def test_a_connection_that_breaks_may_have_been_heard(
 
     def reset(connection: socket.socket) -> None:
         if head is not None:
-            connection.sendall(head.encode())
+            connection.sendall(f"HTTP/1.1 200 OK\r\n{head}".encode())
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     with pytest.raises(BrokenError):
@@ -722,7 +722,7 @@ def secure_server(serve: Serve) -> Server:
 def test_a_self_signed_certificate_is_not_trusted(
     secure: bool, secure_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is sent, and the error is that of an access; to spare the loading of certificates opens no door."""
+    """Nothing is sent, and the exit code is that of access; to load no certificates opens no door."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     with (
         contextlib.closing(HttpxTransport(Network(), secure=secure)) as transport,

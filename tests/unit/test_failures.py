@@ -24,7 +24,7 @@ from ebrule.errors import (
 if TYPE_CHECKING:
     from ebrule.core.notices import Notice
 
-FAILURES = [
+FAILURES: list[tuple[Reply | TransportError, type[EbruleError], str]] = [
     (reply(401), AccessError, "unauthorized"),
     (reply(403), AccessError, "forbidden"),
     (reply(404), RuleNotFoundError, "rule-not-found"),
@@ -125,7 +125,7 @@ def test_a_servers_words_are_cut_short(text: str, said: str) -> None:
 def test_each_detail_of_a_refusal_is_a_problem(
     body: Any, paths: list[tuple[str | int, ...]], messages: list[str]
 ) -> None:
-    """A field that the server names is a path into the rule; without one, the server's words are all there is."""
+    """A field that the server names is a path into the rule; without one, there are only its words."""
     found = server_problems(reply(400, body))
     assert paths == [problem.path for problem in found]
     assert messages == [problem.message for problem in found]
@@ -157,7 +157,7 @@ def test_a_wait_past_the_deadline_names_the_earliest_time(
 
 
 def test_the_earliest_time_is_never_rounded_down() -> None:
-    """A part of a second counts as a whole one: the time that is named is never before the time that is meant."""
+    """A part of a second counts as a whole one: whoever comes at the time named does not come too early."""
     pace = Pace(1.0, clock=FakeClock(NOON + timedelta(microseconds=1)))
     with pytest.raises(UnavailableError) as caught:
         wait(pace, 60.0, "rate limited", 2, 10)

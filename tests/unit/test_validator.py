@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +16,9 @@ from ebrule.errors import AccessError, EbruleError, Problem, UnavailableError
 from ebrule.rulefile import KEEP
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Reference
+
+if TYPE_CHECKING:
+    from ebrule.core.reply import Reply, Request
 from fake_org import FakeOrg, Update, answers, lost
 
 RULE: dict[str, Any] = {
@@ -55,7 +58,6 @@ class Toy(BaseModel):
     few: int = Field(default=0, le=5)
     many: int = Field(default=9, ge=5)
     above: int = Field(default=1, gt=0)
-    mode: Literal["Json", "TopLevelPrimitives", "None or both"] = "Json"
     part: Part = Part()
     even: int = 0
     either: int | list[int] = 0
@@ -220,7 +222,7 @@ def test_empty_texts(path: tuple[str | int, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("status", "meant"),
-    [("enable", "enabled"), ("Disabled", "disabled"), ("ENABLED", "enabled"), ("xyz", None), (True, None), (None, None)],
+    [("enable", "enabled"), ("Disabled", "disabled"), ("ENABLED", "enabled"), ("xyz", None), (True, None)],
 )  # fmt: skip
 def test_one_of_several_words(status: Any, meant: str | None) -> None:
     """Where one of a few words is needed, they are told, and the one that was probably meant."""
@@ -291,6 +293,13 @@ def test_unknown_keys_at_every_depth(data: dict[str, Any], owner: str, meant: st
     assert f'did you mean "{meant}"?' in problem.message or meant in str(problem.hint)
 
 
+def test_a_misspelled_key_is_not_missing_as_well() -> None:
+    """A key that is there under a wrong name is told once."""
+    rule = {"prioritiy" if name == "priority" else name: value for name, value in RULE.items()}
+
+    assert [problem.id for problem in check_rule(EVENTBRIDGE, rule)] == ["unknown-key"]
+
+
 def test_unknown_keys_of_a_target_are_no_problem() -> None:
     """A target may have keys that ebrule does not know."""
     assert check_rule(EVENTBRIDGE, with_value(("targets", 0, "retries"), 3)) == []
@@ -328,8 +337,10 @@ anything = st.recursive(
 
 
 @given(
-    st.dictionaries(st.sampled_from([*RULE, "id", "version", "kind", "description"]) | st.text(max_size=4), anything)
-)  # fmt: skip
+    st.dictionaries(
+        st.sampled_from([*RULE, "id", "version", "kind", "description"]) | st.text(max_size=4), anything
+    )
+)
 def test_whatever_a_file_says_is_told_in_order(data: dict[str, Any]) -> None:
     """No data breaks the check, and each problem has an id, a path that leads from the top, and a message."""
     for problem in check_rule(EVENTBRIDGE, data):
@@ -415,7 +426,7 @@ def test_a_reference_that_exists_is_right() -> None:
 
 
 def test_a_reference_that_does_not_exist() -> None:
-    """What the org does not have is a problem at the place that names it, and the others are still checked."""
+    """What the org does not have is a problem where it is named, and the others are still checked."""
     org = FakeOrg()
     org.resources |= {f"{TARGETS}/t1": answers(200, {}), f"{TARGETS}/t3": answers(410)}
     there, missing, gone = checked(org, target("t1"), target("t2", 1), target("t3", 2))
@@ -442,7 +453,7 @@ def test_each_resource_is_asked_for_once() -> None:
     org = FakeOrg()
     asked: list[str] = []
 
-    def note(_org: FakeOrg, request: Any) -> Any:
+    def note(_org: FakeOrg, request: Request) -> Reply:
         asked.append(request.url)
         return answers(200, {})(_org, request)
 
@@ -476,6 +487,10 @@ def test_an_org_in_trouble_is_asked_again() -> None:
     """A reading that fails is tried again before it counts."""
     org = FakeOrg()
     steps = [answers(503), lost, answers(200, {})]
-    org.resources[f"{TARGETS}/t1"] = lambda o, request: steps.pop(0)(o, request)
+
+    def in_turn(_org: FakeOrg, request: Request) -> Reply:
+        return steps.pop(0)(_org, request)
+
+    org.resources[f"{TARGETS}/t1"] = in_turn
 
     assert checked(org, target("t1")) == [None]

@@ -212,7 +212,7 @@ def test_the_event_is_as_promised() -> None:
         pytest.param(event(previous_version=1), id="previous-version"),
         pytest.param(event(shown={"name": "redacted"}), id="shown"),
         pytest.param(event(Rule("r", 8, {**RULE.data, "dateModified": "later"})), id="read-only-field"),
-        pytest.param(event(Rule("r", 8, dict(reversed(RULE.data.items())))), id="order-of-fields"),
+        pytest.param(event(Rule("r", 8, dict(reversed([*RULE.data.items()])))), id="order-of-fields"),
         pytest.param(event(Rule("r", 8, {**RULE.data, "priority": 5.0, "note": None})), id="spelling"),
     ],
 )

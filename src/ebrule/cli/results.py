@@ -15,6 +15,7 @@ from ebrule.errors import (
     Problem,
     Source,
     UnknownOutcomeError,
+    VersionGoneError,
 )
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _Line = Callable[..., None]
 _SIGN_STYLES = {"+": "added", "-": "removed", "~": "changed", "=": "faint"}
-_WIDEST_PATH = 40
+_WIDEST_PATH = 60
 
 
 def change_lines(changes: Iterable[Change], *, sign: str | None = None) -> list[tuple[Part, ...]]:
@@ -133,16 +134,14 @@ def show_error(screen: Screen, error: EbruleError, *, file: str | None = None) -
     if isinstance(error, (ConflictError, UnknownOutcomeError)) and error.overlaps:
         screen.err()
         show_overlaps(screen.err, error.overlaps)
+    if error.hint:
+        screen.err(error.hint)
     rule_id = error.result.rule_id if error.result else None
     if isinstance(error, ConflictError) and rule_id and file:
         screen.err()
         screen.err(f"To look:        ebrule diff --rule-id {rule_id} --file {file}")
-        if error.code == "conflict":
-            screen.err(
-                f"To take yours:  ebrule update --rule-id {rule_id} --file {file} --on-conflict overwrite"
-            )
-    elif error.hint:
-        screen.err(error.hint)
+        if error.overlaps and not isinstance(error, VersionGoneError):
+            screen.err(f"To take yours:  ebrule update --rule-id {rule_id} --file {file} --on-conflict overwrite")
     if error.correlation_id:
         screen.err((f"Correlation id, for Genesys Cloud's support: {error.correlation_id}", "faint"))
 

@@ -256,11 +256,11 @@ class Updater:
             return Landed(present, changed=False)
         if present.version != self.base.version:
             if self._policy.pinned:
-                raise VersionGoneError(f"{moved}; version {self.base.version} was expected", merge.overlaps)
+                raise VersionGoneError(f"{moved}; version {self.base.version} was expected. Nothing was overwritten.", merge.overlaps)
             if self._policy.on_conflict == "fail":
-                raise ConflictError(f"{moved}, and --on-conflict fail was given", merge.overlaps)
+                raise ConflictError(f"{moved}, and --on-conflict fail was given. Nothing was overwritten.", merge.overlaps)
             if merge.overlaps and self._policy.on_conflict == "merge":
-                raise ConflictError(f"{moved}, in a field that this update changes too", merge.overlaps)
+                raise ConflictError(f"{moved}, in a field that this update changes too. Nothing was overwritten.", merge.overlaps)
             self._hooks.check(merge.content)
             self._hooks.merged(self.base, present)
         self._overwritten += merge.overlaps

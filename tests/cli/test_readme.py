@@ -1,0 +1,26 @@
+"""The README is true: its commands print what it says, and its two main commands are those that are tested."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from readme import README, blocks, outputs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.loopback
+def test_every_command_prints_what_the_readme_says(tmp_path: Path) -> None:
+    """Each console block of the README is what its command prints, in their order."""
+    said = blocks()
+    printed = outputs([command for command, _ in said], tmp_path)
+
+    assert said == list(zip([command for command, _ in said], printed, strict=True))
+
+
+def test_the_test_command_is_the_one_that_ci_calls() -> None:
+    """CI runs the README's own test command."""
+    assert ".venv/bin/pip install -q -e '.[dev]' && .venv/bin/pytest\n" in README.read_text()

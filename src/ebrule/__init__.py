@@ -97,6 +97,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "KINDS",
     "AccessError",
     "AuditLog",
     "Change",
@@ -107,7 +108,6 @@ __all__ = [
     "ExitCode",
     "InterruptedRunError",
     "InvalidRuleError",
-    "KINDS",
     "Kind",
     "LedgerError",
     "Options",

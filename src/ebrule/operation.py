@@ -220,9 +220,7 @@ class Operation:
             **self._facts,
         )
 
-    def outcome(
-        self, redactor: Redactor, correlation_id: str | None = None, event: Event | None = None
-    ) -> None:
+    def outcome(self, redactor: Redactor, correlation_id: str | None = None, event: Event | None = None) -> None:
         """Record how the operation ended; where that fails, ``result.recorded`` says so, and the observer is told."""
         result, error = self._result, self._result.error
         with self._pace.shield():
@@ -263,12 +261,8 @@ class Operation:
                 if send_event(endpoint, event, transport=transport, pace=self._pace, on_try=record):
                     self._result.webhook = "delivered"
             except (LedgerError, InterruptedRunError, OutOfTimeError) as failure:
-                self._pace.observe(
-                    Warned(f"the event's delivery is not recorded, so it stays pending: {failure}")
-                )
+                self._pace.observe(Warned(f"the event's delivery is not recorded, so it stays pending: {failure}"))
 
     def _append(self, record_type: str, **fields: Any) -> None:
         result = self._result
-        result.head = self._ledger.append(
-            record_type, self.id, rule_id=result.rule_id, kind=result.kind, **fields
-        )
+        result.head = self._ledger.append(record_type, self.id, rule_id=result.rule_id, kind=result.kind, **fields)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -41,6 +40,8 @@ from ebrule.rules.changes import Change, diff, merge3
 from ebrule.rules.kind import Rule, checked_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from ebrule.core.auth import Session
     from ebrule.core.client import Transport
     from ebrule.rules.kind import Data, Kind
@@ -123,9 +124,7 @@ def plan_update(
     Nothing is written: no request but GET and the one for a token leaves, and the ledger is left alone.
     """
     options = replace(options or UpdateOptions(), dry_run=True)
-    return update_rule(
-        settings, source, options, pace=pace, environ=environ, stdin=stdin, transport=transport
-    )
+    return update_rule(settings, source, options, pace=pace, environ=environ, stdin=stdin, transport=transport)
 
 
 class _Update:
@@ -305,9 +304,7 @@ class _Update:
         if plan.is_empty:
             operation.outcome(self.redactor)
             if not self.result.recorded:
-                raise LedgerError(
-                    "the ledger cannot be written; the rule is as the file says, and nothing was sent"
-                )
+                raise LedgerError("the ledger cannot be written; the rule is as the file says, and nothing was sent")
             return
         updater = self._updater(session, plan, rule_file, operation)
         try:
@@ -329,9 +326,7 @@ class _Update:
             known = {name: value for name, value in content.items() if name in kind.model.model_fields}
             problems = [found for found in check_rule(kind, known) if found.severity == "error"]
             if problems:
-                raise InvalidRuleError(
-                    "merged with what others changed meanwhile, the rule is not right", problems
-                )
+                raise InvalidRuleError("merged with what others changed meanwhile, the rule is not right", problems)
 
         pinned = self._expected(rule_file) == plan.base.version
         policy = Policy(self.options.on_conflict or "merge", self.options.max_attempts, pinned=pinned)

@@ -82,9 +82,7 @@ def load_rule(
         InvalidRuleError: the file cannot be read or is not right; it has every problem, with its place.
         UsageError: ``kind`` is none, or not the one that the file names.
     """
-    return check_document(
-        load(path, environ=os.environ if environ is None else environ, stdin=stdin), kind=kind
-    )
+    return check_document(load(path, environ=os.environ if environ is None else environ, stdin=stdin), kind=kind)
 
 
 def check_document(document: Document, *, kind: str | None = None) -> RuleFile:
@@ -95,12 +93,8 @@ def check_document(document: Document, *, kind: str | None = None) -> RuleFile:
     problems += _misplaced_keeps(the_kind, data)
     rule_id = data.get("id")
     if isinstance(rule_id, str) and not is_id(rule_id):
-        problems.append(
-            Problem("bad-id", f'"{rule_id}" is no rule id', ("id",), hint="Copy the id from the org.")
-        )
-    placed = sorted(
-        (located(document, problem) for problem in problems), key=lambda p: (p.line or 0, p.column or 0)
-    )
+        problems.append(Problem("bad-id", f'"{rule_id}" is no rule id', ("id",), hint="Copy the id from the org."))
+    placed = sorted((located(document, problem) for problem in problems), key=lambda p: (p.line or 0, p.column or 0))
     if any(problem.severity == "error" for problem in placed):
         raise invalid(document, placed, the_kind)
     return RuleFile(the_kind, document, the_kind.fields_of(data), rule_id, data.get("version"), tuple(placed))
@@ -126,9 +120,7 @@ def _kind_of(document: Document, wanted: str | None) -> Kind:
     if said is None:
         return kind_named(wanted or DEFAULT_KIND)
     if not isinstance(said, str) or said not in KINDS:
-        problem = Problem(
-            "unknown-kind", f"{said!r} is no kind of rule", ("kind",), hint=f"Kinds: {', '.join(KINDS)}."
-        )
+        problem = Problem("unknown-kind", f"{said!r} is no kind of rule", ("kind",), hint=f"Kinds: {', '.join(KINDS)}.")
         raise invalid(document, [located(document, problem)])
     if wanted is not None and kind_named(wanted).name != said:
         raise UsageError(

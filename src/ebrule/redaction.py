@@ -32,8 +32,7 @@ _MIN_LENGTH = 4
 _SENSITIVE = re.compile("auth|cookie|token|secret|key|passw|passphrase|passcode|signature|credential|session")
 # … other than as a piece of a plain word …
 _PLAIN = re.compile(
-    "author(?!i[sz])|secretar|(?:mon|don|tur|turn|hoc|joc|lac|whis|hot)key"
-    "|key(?:board|frame|note|pad|stroke|word)"
+    "author(?!i[sz])|secretar|(?:mon|don|tur|turn|hoc|joc|lac|whis|hot)key|key(?:board|frame|note|pad|stroke|word)"
 )
 # … or where one of these is a whole word of it.
 _SENSITIVE_WORD = re.compile("bearer|creds?|csrf|jwt|otp|pass|pin|pw|pwd|sid|sig|sign|xsrf")
@@ -94,8 +93,7 @@ class Redactor:
         if isinstance(data, Mapping):
             hidden = _hidden_names(data)
             return {
-                self._name(name): (self._leaves if name in hidden else self.data)(value)
-                for name, value in data.items()
+                self._name(name): (self._leaves if name in hidden else self.data)(value) for name, value in data.items()
             }
         if isinstance(data, (list, tuple)):
             return [self.data(item) for item in data]

@@ -72,7 +72,9 @@ def resolve(settings: Settings, *, pace: Pace, transport: Transport | None = Non
     redactor = Redactor(load_key(settings.state_dir))
     endpoint = Endpoint(settings.webhook_url, settings.webhook_secret) if settings.webhook_url else None
     with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
-        resolver = _Resolver(ledger, seen, session, pace, redactor, org.name, announces=endpoint is not None)
+        resolver = _Resolver(
+            ledger, seen, session, pace=pace, redactor=redactor, org=org.name, announces=endpoint is not None
+        )
         return [resolver.settle(intent) for intent in open_intents]
 
 
@@ -82,10 +84,10 @@ class _Resolver:
         ledger: AuditLog,
         seen: int,
         session: Session,
+        *,
         pace: Pace,
         redactor: Redactor,
         org: str,
-        *,
         announces: bool,
     ) -> None:
         self._ledger = ledger
@@ -144,9 +146,7 @@ class _Resolver:
         """Tell from the state that followed the intent's base whether the intent made it."""
         base = intent["base_version"]
         if present.version < base:
-            return _finding(
-                intent, "unknown", reason=f"the org shows version {present.version}, older than {base}"
-            )
+            return _finding(intent, "unknown", reason=f"the org shows version {present.version}, older than {base}")
         if present.version == base:
             return _finding(intent, "not_applied", reason=f"the org still has version {base}")
         following = self._state_after(kind, intent, present)
@@ -157,9 +157,7 @@ class _Resolver:
         content = kind.content(present.data)
         before, after = self._redactor.restore([intent["before"], intent["after"]], content)
         if holds(kind.shape, before, after, content):
-            return _finding(
-                intent, "applied", reason=f"version {present.version} has every change that was to be sent"
-            )
+            return _finding(intent, "applied", reason=f"version {present.version} has every change that was to be sent")
         return _finding(
             intent,
             "unknown",
@@ -194,9 +192,7 @@ class _Resolver:
         )
 
 
-def _finding(
-    intent: dict[str, Any], state: str, version: int | None = None, reason: str | None = None
-) -> Finding:
+def _finding(intent: dict[str, Any], state: str, version: int | None = None, reason: str | None = None) -> Finding:
     return Finding(
         intent["operation_id"],
         intent["rule_id"],

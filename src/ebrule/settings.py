@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
 from ebrule.errors import AccessError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEFAULT_DEADLINE = 120.0
 
@@ -126,9 +129,7 @@ def load_settings(options: Options, environ: Mapping[str, str]) -> Settings:
     audit_log = options.audit_log or _path(environ, "EBRULE_AUDIT_LOG") or state_dir / "audit.jsonl"
     secret = environ.get("EBRULE_WEBHOOK_SECRET")
     if options.ca_file and not Path(options.ca_file).is_file():
-        raise UsageError(
-            f"{options.ca_file} is not a file", hint="--ca-file takes a PEM file.", code="bad-ca-file"
-        )
+        raise UsageError(f"{options.ca_file} is not a file", hint="--ca-file takes a PEM file.", code="bad-ca-file")
     return Settings(
         org=org,
         missing=missing,
@@ -201,9 +202,7 @@ def domain_of(region: str) -> str:
         if name.startswith(prefix) and name[len(prefix) :] in REGIONS.values():
             return name[len(prefix) :]
     near = difflib.get_close_matches(name, [*REGIONS, *REGIONS.values(), SANDBOX], n=1)
-    hint = (
-        f'Did you mean "{near[0]}"?' if near else f"Regions: {', '.join(REGIONS)}; their domains; or sandbox."
-    )
+    hint = f'Did you mean "{near[0]}"?' if near else f"Regions: {', '.join(REGIONS)}; their domains; or sandbox."
     raise UsageError(f"{region!r} is no region", hint=hint, code="unknown-region")
 
 

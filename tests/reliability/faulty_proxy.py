@@ -79,12 +79,10 @@ KINDS: Final[Mapping[str, tuple[Fault, ...]]] = {
 """The faults by kind."""
 
 TWICE: Final = Fault("twice", "twice", "whole")
-"""What a gateway does that repeats a PUT because it is idempotent: the org's 409 is then the echo of our own PUT.
+"""What a gateway does that repeats a PUT since it is idempotent: the org's 409 is then the echo of our own PUT.
 Of no kind, since no client can tell such a 409 from any other."""
 
-FAULTS: Final[Mapping[str, Fault]] = {
-    fault.name: fault for faults in (*KINDS.values(), (TWICE,)) for fault in faults
-}
+FAULTS: Final[Mapping[str, Fault]] = {fault.name: fault for faults in (*KINDS.values(), (TWICE,)) for fault in faults}
 
 Plan = Callable[[str, str], Fault | None]
 """Told a request's method and path, gives what goes wrong with it, or None; asked once for each request."""

@@ -114,7 +114,7 @@ def ebrule_round(job: Job, number: int) -> Claim:
         )
         deadline = chance.choice([60.0, 60.0, 60.0, 60.0, 2.0])
     transport = HttpxTransport(Network(), secure=False)
-    transport._client.timeout = httpx.Timeout(job.read_seconds, connect=10.0)
+    transport._direct.timeout = httpx.Timeout(job.read_seconds, connect=10.0)
     pace = Pace(deadline, random=lambda: job.haste * chance.random())
     story = ""
     try:
@@ -226,9 +226,7 @@ def prepare(sandbox: SandboxProcess, rule_id: str, targets: Sequence[str]) -> Gr
     path = f"/api/v2/eventbridge/routing/rules/{rule_id}"
     with contextlib.closing(sandbox.client()) as client:
         rule = client.get(path).json()
-        rule["targets"] += [
-            {"id": each, "type": "webhook", "url": "https://start.example.com"} for each in targets
-        ]
+        rule["targets"] += [{"id": each, "type": "webhook", "url": "https://start.example.com"} for each in targets]
         reply = client.put(path, json=rule)
         reply.raise_for_status()
         rule = reply.json()

@@ -137,18 +137,14 @@ Applied = dict[tuple[str, str], list[int]]
 """Which versions brought a value into a cell."""
 
 
-def _judge_steps(
-    start: Version, steps: Sequence[Version], claims: Sequence[Claim], verdict: Verdict
-) -> Applied:
+def _judge_steps(start: Version, steps: Sequence[Version], claims: Sequence[Claim], verdict: Verdict) -> Applied:
     """Each step makes one edit that some run was to make, and nothing else: no step takes an edit back."""
     wanted = {(claim.cell, json.dumps(claim.value)) for claim in claims}
     applied: Applied = {}
     before = start.cells
     for step in steps:
         names = before.keys() | step.cells.keys()
-        changed = [
-            (name, step.cells.get(name, "")) for name in names if before.get(name) != step.cells.get(name)
-        ]
+        changed = [(name, step.cells.get(name, "")) for name in names if before.get(name) != step.cells.get(name)]
         if len(changed) != 1 or changed[0] not in wanted or changed[0] in applied:
             verdict.note("strange_steps", f"{step.parent} → {step.version} changes {sorted(changed)}")
         for edit in changed:
@@ -157,9 +153,7 @@ def _judge_steps(
     return applied
 
 
-def _judge_claim(
-    claim: Claim, applied: Applied, states: Mapping[int, Mapping[str, str]], verdict: Verdict
-) -> None:
+def _judge_claim(claim: Claim, applied: Applied, states: Mapping[int, Mapping[str, str]], verdict: Verdict) -> None:
     value = json.dumps(claim.value)
     versions = applied.get((claim.cell, value), [])
     verdict.exit_codes[claim.exit_code] += 1
@@ -179,9 +173,7 @@ def _judge_claim(
         verdict.findings.append(f"a run ended in {claim.exit_code}: {claim}")
 
 
-def _judge_final(
-    final: Mapping[str, str], applied: Applied, claims: Sequence[Claim], verdict: Verdict
-) -> None:
+def _judge_final(final: Mapping[str, str], applied: Applied, claims: Sequence[Claim], verdict: Verdict) -> None:
     """A cell that only one writer edits holds its last edit that ended well, or a later one of its own."""
     owners: dict[str, set[int]] = {}
     for claim in claims:

@@ -5,7 +5,7 @@
     World    a sandbox, a state folder, and rule files that each make a change of their own
     judge    holds a ledger against the sandbox's own log
 
-The zygote is this file, run as a script; with the argument ``resolve`` it settles what is open, a minute ahead.
+The zygote is this file, run as a script. With the argument ``resolve`` it settles what is open.
 """
 
 from __future__ import annotations
@@ -147,9 +147,7 @@ def _serve() -> None:
     for name in (*_IMPORTED_LATE, *own):
         if ".sandbox" not in name and not name.endswith(".__main__"):
             import_module(name)
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # a child takes signals as a process that has just begun does
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a child takes signals as a process that has just begun does
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     with os.fdopen(os.dup(0)) as requests, os.fdopen(os.dup(1), "w") as replies:
         try:

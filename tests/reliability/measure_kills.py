@@ -143,9 +143,7 @@ def unannounced(world: World, receiver: Receiver) -> list[str]:
         if (record.get("result") == "updated" or record.get("state") == "applied") and not record.get("event")
     ]
     arrived = {
-        headers["webhook-id"]
-        for headers, body in receiver.received
-        if f'of {world.folder.name}"' in body.decode()
+        headers["webhook-id"] for headers, body in receiver.received if f'of {world.folder.name}"' in body.decode()
     }
     return [*problems, *(f"event {each} arrived and is in no record" for each in arrived - known)]
 
@@ -213,8 +211,7 @@ def lost(world: World, ended: Ended) -> list[str]:
     outcomes = [
         entry.record["result"]
         for entry in world.ledger.entries()
-        if entry.record
-        and (entry.record["operation_id"], entry.record["type"]) == (audit["operation_id"], "outcome")
+        if entry.record and (entry.record["operation_id"], entry.record["type"]) == (audit["operation_id"], "outcome")
     ]
     if outcomes != [ended.result["result"]]:
         problems.append(f"{audit['operation_id']} said {ended.result['result']}, and recorded {outcomes}")

@@ -1,4 +1,4 @@
-"""The proofs that need many runs, as functions that return what they counted, for tests and ``measure.py``."""
+"""The proofs that need many runs, as functions that return what they counted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHARED: Final = "target-200"
 
 @dataclass
 class Counted:
-    """What a proof counted: the verdict, the PUTs, those of them that met a fault of each kind, the seconds."""
+    """What a proof counted: the verdict, the PUTs, those of them that met a fault, by kind; the seconds."""
 
     seed: int
     verdict: Verdict = field(default_factory=Verdict)
@@ -153,7 +153,7 @@ def storm(
 
 @dataclass(frozen=True)
 class Raced:
-    """How an algorithm's writers fared: ``lost`` edits were reported as made and are not in the final rule."""
+    """How an algorithm's writers fared: ``lost`` edits were reported as made, and are not in the rule."""
 
     algorithm: str
     writers: int
@@ -175,8 +175,7 @@ def _compared(algorithm: str, seed: int, writers: int, latency_ms: float) -> Rac
     with _world(counted, lambda _method, _path: None, latency_ms=latency_ms) as (folder, sandbox, _):
         ground = prepare(sandbox, "demo-rule", _names(writers))
         jobs = [
-            replace(job, algorithm=algorithm, seed=seed)
-            for job in _jobs(ground, sandbox.url, folder, _names(writers))
+            replace(job, algorithm=algorithm, seed=seed) for job in _jobs(ground, sandbox.url, folder, _names(writers))
         ]
         with contextlib.closing(Fleet(jobs)) as fleet:
             began = time.monotonic()
@@ -188,9 +187,7 @@ def _compared(algorithm: str, seed: int, writers: int, latency_ms: float) -> Rac
             final = cells_of(client.get(f"/api/v2/eventbridge/routing/rules/{ground.rule_id}").json())
     there = {claim.writer for claim in claims if final.get(claim.cell) == f'"{claim.value}"'}
     succeeded = {claim.writer for claim in claims if claim.exit_code in LIVE}
-    return Raced(
-        algorithm, writers, len(succeeded), len(there), len(succeeded - there), puts, seconds, verdict
-    )
+    return Raced(algorithm, writers, len(succeeded), len(there), len(succeeded - there), puts, seconds, verdict)
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,7 @@ def _token(url: str) -> str:
     return token
 
 
-def _ask(
-    url: str, method: str, path: str, headers: dict[str, str], body: str | None = None
-) -> tuple[int, Any]:
+def _ask(url: str, method: str, path: str, headers: dict[str, str], body: str | None = None) -> tuple[int, Any]:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     try:
         connection.request(method, path, body, headers)

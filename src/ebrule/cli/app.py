@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
@@ -14,6 +13,9 @@ from ebrule.cli import audit, diff, sandbox, show, update, validate
 from ebrule.cli.exits import exit_code, exit_table
 from ebrule.cli.render import Screen
 from ebrule.errors import EbruleError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HELP = """Change one Genesys Cloud event-routing rule at a time, safely.
 
@@ -46,9 +48,7 @@ _audit = typer.Typer(help="Settle what a killed run left open.", no_args_is_help
 _audit.command("resolve", help=audit.RESOLVE_HELP)(audit.resolve_command)
 app.add_typer(_audit, name="audit")
 
-_sandbox = typer.Typer(
-    help="A local Genesys Cloud to try things on.", no_args_is_help=True, rich_markup_mode=None
-)
+_sandbox = typer.Typer(help="A local Genesys Cloud to try things on.", no_args_is_help=True, rich_markup_mode=None)
 _sandbox.command("serve", help=sandbox.SERVE_HELP)(sandbox.serve_command)
 _sandbox.command("reset", help=sandbox.RESET_HELP)(sandbox.reset_command)
 app.add_typer(_sandbox, name="sandbox")
@@ -96,18 +96,17 @@ def run(arguments: Sequence[str]) -> int:
 def _wants_json(arguments: Sequence[str]) -> bool:
     pairs = zip(arguments, [*arguments[1:], ""], strict=False)
     return any(
-        (name in ("--output", "-o") and value == "json") or name in ("--output=json", "-ojson")
-        for name, value in pairs
+        (name in ("--output", "-o") and value == "json") or name in ("--output=json", "-ojson") for name, value in pairs
     )
 
 
 def _failed(error: EbruleError, arguments: Sequence[str]) -> int:
     """Tell an error that ended a command before there was a result to print."""
-    from ebrule.cli.results import show_error  # noqa: PLC0415 - only errors need it
+    from ebrule.cli.results import show_error
 
     screen = Screen()
     if _wants_json(arguments):
-        from ebrule.operation import UpdateResult  # noqa: PLC0415
+        from ebrule.operation import UpdateResult
 
         screen.json(UpdateResult(error=error).as_json())
     show_error(screen, error)
@@ -115,7 +114,7 @@ def _failed(error: EbruleError, arguments: Sequence[str]) -> int:
 
 
 def _misused(error: typer.TyperException, arguments: Sequence[str]) -> int:
-    from ebrule.errors import UsageError  # noqa: PLC0415
+    from ebrule.errors import UsageError
 
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "ebrule"
@@ -126,7 +125,7 @@ def _misused(error: typer.TyperException, arguments: Sequence[str]) -> int:
 
 
 def _bug(error: Exception, arguments: Sequence[str]) -> int:
-    import traceback  # noqa: PLC0415 - only a bug needs it
+    import traceback
 
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{place.filename.rsplit('/', 2)[-1]}:{place.lineno}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebrule.cli import options as o
@@ -12,6 +10,9 @@ from ebrule.cli.connection import opened
 from ebrule.cli.render import Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from ebrule.resolve import Finding
 
 RESOLVE_HELP = """Find out what became of updates that were killed or cut off, and record it.
@@ -45,8 +46,8 @@ class ResolveCommand:
 
 def run_resolve(command: ResolveCommand, screen: Screen) -> int:
     """Settle what is open and print what was found; return the exit code."""
-    from ebrule.errors import ExitCode  # noqa: PLC0415 - --help needs none of this
-    from ebrule.resolve import resolve  # noqa: PLC0415
+    from ebrule.errors import ExitCode
+    from ebrule.resolve import resolve
 
     with opened(command.connection, screen, audit_log=command.audit_log) as org:
         findings = resolve(org.settings, pace=org.pace)
@@ -67,7 +68,7 @@ def run_resolve(command: ResolveCommand, screen: Screen) -> int:
 
 
 def _show(screen: Screen, findings: Sequence[Finding], ledger: Path) -> None:
-    from ebrule.cli.results import short_path  # noqa: PLC0415
+    from ebrule.cli.results import short_path
 
     if not findings:
         screen.out(f"Nothing is open in {short_path(ledger)}.")
@@ -80,7 +81,7 @@ def _show(screen: Screen, findings: Sequence[Finding], ledger: Path) -> None:
         )
 
 
-def resolve_command(  # noqa: D103 - the help text is passed to Typer
+def resolve_command(
     audit_log: o.AuditLog = None,
     output: o.OutputOption = o.Output.TEXT,
     region: o.Region = None,
@@ -92,8 +93,6 @@ def resolve_command(  # noqa: D103 - the help text is passed to Typer
     verbose: o.Verbose = False,
 ) -> int:
     return run_resolve(
-        ResolveCommand(
-            o.Connection(region, api_url, login_url, ca_file, proxy, deadline, verbose), audit_log, output
-        ),
+        ResolveCommand(o.Connection(region, api_url, login_url, ca_file, proxy, deadline, verbose), audit_log, output),
         Screen(),
     )

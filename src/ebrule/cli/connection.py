@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebrule.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from ebrule.cli.options import Connection
     from ebrule.cli.render import Screen
     from ebrule.core.pace import Pace
@@ -35,9 +36,9 @@ def opened(
 
     Raises :class:`UsageError` for settings that cannot be meant.
     """
-    from ebrule.cli.progress import Progress  # noqa: PLC0415
-    from ebrule.core.pace import Pace  # noqa: PLC0415 - not needed by commands that talk to no org
-    from ebrule.settings import SANDBOX, Options, load_settings  # noqa: PLC0415
+    from ebrule.cli.progress import Progress
+    from ebrule.core.pace import Pace
+    from ebrule.settings import SANDBOX, Options, load_settings
 
     region = connection.region or os.environ.get("GENESYSCLOUD_REGION")
     wants_sandbox = region == SANDBOX
@@ -53,7 +54,7 @@ def opened(
     )
     with contextlib.ExitStack() as stack:
         if wants_sandbox:
-            from ebrule.cli.local_sandbox import with_sandbox  # noqa: PLC0415
+            from ebrule.cli.local_sandbox import with_sandbox
 
             options = stack.enter_context(with_sandbox(options, os.environ))
         settings = load_settings(options, os.environ)

@@ -20,13 +20,11 @@ Examples:
 """
 
 
-def command(  # noqa: D103 - the help text is passed to Typer
+def command(
     file: o.FileOption,
     rule_id: o.RuleIdOption = None,
     kind: o.KindOption = None,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="End with 10 if there are differences.")
-    ] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 10 if there are differences.")] = False,
     expect_version: o.ExpectVersion = None,
     no_check_targets: o.NoCheckTargets = False,
     output: o.OutputOption = o.Output.TEXT,

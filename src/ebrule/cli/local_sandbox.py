@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from ebrule.errors import UsageError
 from ebrule.settings import SANDBOX, Options, load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 CLIENT = ("sandbox", "sandbox-secret")
@@ -32,10 +32,7 @@ def check_installed() -> None:
 
 def state_of(options: Options, environ: Mapping[str, str]) -> Path:
     """Return the folder that keeps the sandbox's state, below ebrule's own."""
-    return (
-        load_settings(replace(options, region=None), {**environ, "GENESYSCLOUD_REGION": ""}).state_dir
-        / "sandbox"
-    )
+    return load_settings(replace(options, region=None), {**environ, "GENESYSCLOUD_REGION": ""}).state_dir / "sandbox"
 
 
 @contextlib.contextmanager

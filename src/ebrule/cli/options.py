@@ -39,9 +39,7 @@ class OnConflict(str, enum.Enum):
 RuleIdOption = Annotated[
     str | None, typer.Option("--rule-id", metavar="ID", help="The rule; by default what the file says.")
 ]
-FileOption = Annotated[
-    str, typer.Option("--file", "-f", metavar="FILE", help="The rule file; - is standard input.")
-]
+FileOption = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="The rule file; - is standard input.")]
 KindOption = Annotated[
     str | None,
     typer.Option("--kind", "-k", metavar="KIND", help="The rule's kind; by default what the file says."),
@@ -57,24 +55,16 @@ ExpectVersion = Annotated[
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log each request on standard error.")]
 Region = Annotated[
     str | None,
-    typer.Option(
-        "--region", "-r", metavar="REGION", help="AWS region, domain, or sandbox.  [GENESYSCLOUD_REGION]"
-    ),
+    typer.Option("--region", "-r", metavar="REGION", help="AWS region, domain, or sandbox.  [GENESYSCLOUD_REGION]"),
 ]
-ApiUrl = Annotated[
-    str | None, typer.Option("--api-url", metavar="URL", help="Instead of a region.  [EBRULE_API_URL]")
-]
+ApiUrl = Annotated[str | None, typer.Option("--api-url", metavar="URL", help="Instead of a region.  [EBRULE_API_URL]")]
 LoginUrl = Annotated[
     str | None, typer.Option("--login-url", metavar="URL", help="Where tokens come from.  [EBRULE_LOGIN_URL]")
 ]
-CaFile = Annotated[
-    str | None, typer.Option("--ca-file", metavar="PEM", help="Certificates to trust.  [SSL_CERT_FILE]")
-]
+CaFile = Annotated[str | None, typer.Option("--ca-file", metavar="PEM", help="Certificates to trust.  [SSL_CERT_FILE]")]
 Proxy = Annotated[str | None, typer.Option("--proxy", metavar="URL", help="HTTP proxy.  [HTTPS_PROXY]")]
 Deadline = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="For the whole command.")]
-AuditLog = Annotated[
-    Path | None, typer.Option("--audit-log", metavar="FILE", help="The ledger.  [EBRULE_AUDIT_LOG]")
-]
+AuditLog = Annotated[Path | None, typer.Option("--audit-log", metavar="FILE", help="The ledger.  [EBRULE_AUDIT_LOG]")]
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,8 @@ class Progress:
         if not self._screen.is_watched:
             self._screen.err(_waiting_text(notice, 0.0))
             return
-        from rich.live import Live  # noqa: PLC0415 - only a terminal needs it
-        from rich.text import Text  # noqa: PLC0415
+        from rich.live import Live
+        from rich.text import Text
 
         began = time.monotonic()
         self._live = Live(
@@ -87,9 +87,7 @@ class Progress:
         shown = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
         ended = str(notice.status) if notice.status is not None else f"no answer ({notice.error})"
         correlation = f" {notice.correlation_id}" if notice.correlation_id else ""
-        self._screen.err(
-            (f"{notice.method} {shown} {ended} {notice.milliseconds:.0f} ms{correlation}", "faint")
-        )
+        self._screen.err((f"{notice.method} {shown} {ended} {notice.milliseconds:.0f} ms{correlation}", "faint"))
 
 
 def _waiting_text(notice: Waiting, gone: float) -> str:

@@ -131,7 +131,7 @@ class _Stream:
         # Cleaned as a whole too: two harmless pieces could make a workflow command together.
         plain = clean("".join(text for text, _ in pieces))
         if self._coloured and any(style for _, style in pieces):
-            from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+            from rich.text import Text
 
             styled = Text()
             for text, style in pieces:
@@ -148,7 +148,7 @@ class _Stream:
 
     def console(self) -> Console:
         if self._console is None:
-            from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+            from rich.console import Console
 
             self._console = Console(
                 file=self._stream, markup=False, highlight=False, emoji=False, no_color=not self._coloured

@@ -56,17 +56,11 @@ def show_result(screen: Screen, result: UpdateResult, source: str, org: str) -> 
     _show_drift(screen, result.drift)
     screen.out()
     if result.result == "planned":
-        count = len(result.changes)
-        screen.out(
-            f"{count} change{'' if count == 1 else 's'} to version {result.base_version}. Nothing was sent: this is a dry run."
-        )
+        changes = "1 change" if len(result.changes) == 1 else f"{len(result.changes)} changes"
+        screen.out(f"{changes} to version {result.base_version}. Nothing was sent: this is a dry run.")
         return
     tries = f"{result.attempts} attempt{'' if result.attempts == 1 else 's'}"
-    how = (
-        "(confirmed by reading back)"
-        if result.latency_ms is None
-        else f"in {result.latency_ms:.0f} ms ({tries})"
-    )
+    how = "(confirmed by reading back)" if result.latency_ms is None else f"in {result.latency_ms:.0f} ms ({tries})"
     screen.out(
         ("Updated", "good"),
         f" version {result.base_version} → {result.version} {how}.{_webhook(result)}{_ledger(result)}",

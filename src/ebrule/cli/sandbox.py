@@ -44,17 +44,15 @@ class ServeCommand:
 
 def run_serve(command: ServeCommand, screen: Screen) -> int:
     """Serve until a signal comes; return the exit code."""
-    from ebrule.errors import UsageError  # noqa: PLC0415 - --help needs none of this
-    from ebrule.sandbox.server import serve  # noqa: PLC0415
+    from ebrule.errors import UsageError
+    from ebrule.sandbox.server import serve
 
     def ready(url: str) -> None:
         client_id, secret = _client()
         screen.out(f"A sandbox serves at {url} until Ctrl-C. To use it from another terminal:")
         screen.out()
         screen.out(f"  export EBRULE_API_URL={url}")
-        screen.out(
-            f"  export GENESYSCLOUD_OAUTHCLIENT_ID={client_id} GENESYSCLOUD_OAUTHCLIENT_SECRET={secret}"
-        )
+        screen.out(f"  export GENESYSCLOUD_OAUTHCLIENT_ID={client_id} GENESYSCLOUD_OAUTHCLIENT_SECRET={secret}")
         screen.out("  ebrule show demo-rule")
 
     try:
@@ -67,15 +65,13 @@ def run_serve(command: ServeCommand, screen: Screen) -> int:
             on_ready=ready,
         )
     except (ValueError, OSError) as error:
-        raise UsageError(
-            str(error), hint="See: ebrule sandbox serve --help", code="bad-sandbox-option"
-        ) from error
+        raise UsageError(str(error), hint="See: ebrule sandbox serve --help", code="bad-sandbox-option") from error
     return 0
 
 
 def run_reset(screen: Screen) -> int:
     """Put the first state back; return the exit code."""
-    from ebrule.sandbox.database import reset  # noqa: PLC0415 - --help needs none of this
+    from ebrule.sandbox.database import reset
 
     state_dir = _state_dir()
     reset(state_dir)
@@ -84,20 +80,20 @@ def run_reset(screen: Screen) -> int:
 
 
 def _client() -> tuple[str, str]:
-    from ebrule.cli.local_sandbox import CLIENT  # noqa: PLC0415
+    from ebrule.cli.local_sandbox import CLIENT
 
     return CLIENT
 
 
 def _state_dir() -> Path:
-    from ebrule.cli.local_sandbox import check_installed, state_of  # noqa: PLC0415
-    from ebrule.settings import Options  # noqa: PLC0415
+    from ebrule.cli.local_sandbox import check_installed, state_of
+    from ebrule.settings import Options
 
     check_installed()
     return state_of(Options(), os.environ)
 
 
-def serve_command(  # noqa: D103 - the help text is passed to Typer
+def serve_command(
     host: Annotated[str, typer.Option("--host", help="A loopback address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
     latency_ms: Annotated[float, typer.Option("--latency-ms", min=0, help="Added to every answer.")] = 0.0,
@@ -108,5 +104,5 @@ def serve_command(  # noqa: D103 - the help text is passed to Typer
     return run_serve(ServeCommand(host, port, latency_ms, fault or []), Screen())
 
 
-def reset_command() -> int:  # noqa: D103 - the help text is passed to Typer
+def reset_command() -> int:
     return run_reset(Screen())

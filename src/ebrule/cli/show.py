@@ -41,17 +41,19 @@ class ShowCommand:
 
 def run(command: ShowCommand, screen: Screen) -> int:
     """Read the rule and print it; return the exit code."""
-    from ebrule.core.auth import connect  # noqa: PLC0415 - --help needs none of this
-    from ebrule.core.fetcher import fetch_rule  # noqa: PLC0415
-    from ebrule.redaction import Redactor  # noqa: PLC0415
-    from ebrule.rules.kind import checked_id  # noqa: PLC0415
-    from ebrule.rules.registry import DEFAULT_KIND, kind_named  # noqa: PLC0415
+    from ebrule.core.auth import connect
+    from ebrule.core.fetcher import fetch_rule
+    from ebrule.redaction import Redactor
+    from ebrule.rules.kind import checked_id
+    from ebrule.rules.registry import DEFAULT_KIND, kind_named
 
     kind = kind_named(command.kind or DEFAULT_KIND)
     checked_id(command.rule_id)
-    with opened(command.connection, screen) as org:
-        with connect(org.settings.require_org(), org.settings.network, org.pace, read_only=True) as session:
-            rule = fetch_rule(session.reader, kind, command.rule_id)
+    with (
+        opened(command.connection, screen) as org,
+        connect(org.settings.require_org(), org.settings.network, org.pace, read_only=True) as session,
+    ):
+        rule = fetch_rule(session.reader, kind, command.rule_id)
     content = rule.data if command.reveal else _kept(rule.data, Redactor(token_bytes(32)).data(rule.data))
     if command.output is o.ShowOutput.JSON:
         screen.json(_with_keep_spelled(content))
@@ -64,7 +66,7 @@ def run(command: ShowCommand, screen: Screen) -> int:
 
 def _kept(value: Any, redacted: Any) -> Any:
     """Return ``value`` with KEEP wherever the redactor took something out."""
-    from ebrule.rulefile import KEEP  # noqa: PLC0415
+    from ebrule.rulefile import KEEP
 
     if isinstance(value, Mapping):
         return {name: _kept(item, redacted[name]) for name, item in value.items()}
@@ -74,7 +76,7 @@ def _kept(value: Any, redacted: Any) -> Any:
 
 
 def _with_keep_spelled(value: Any) -> Any:
-    from ebrule.rulefile import Keep  # noqa: PLC0415
+    from ebrule.rulefile import Keep
 
     if isinstance(value, Mapping):
         return {name: _with_keep_spelled(item) for name, item in value.items()}
@@ -85,7 +87,7 @@ def _with_keep_spelled(value: Any) -> Any:
 
 def _yaml(kind: Kind, rule: Rule, content: Mapping[str, Any]) -> str:
     """Return the rule as a rule file; what a rule file cannot have stands below it as comments."""
-    from ebrule.rulefile import dump_yaml  # noqa: PLC0415
+    from ebrule.rulefile import dump_yaml
 
     fields, rest = _split(kind, content)
     text = dump_yaml({"kind": kind.name, "id": rule.id, "version": rule.version, **fields})
@@ -113,9 +115,7 @@ def _split(kind: Kind, content: Mapping[str, Any]) -> tuple[dict[str, Any], dict
 
 
 def _show(screen: Screen, kind: Kind, rule: Rule, content: Mapping[str, Any], org: str) -> None:
-    screen.out(
-        (rule.id, "strong"), f"  {rule.data.get('name') or ''}  ({kind.name}, {org}, version {rule.version})"
-    )
+    screen.out((rule.id, "strong"), f"  {rule.data.get('name') or ''}  ({kind.name}, {org}, version {rule.version})")
     screen.out()
     width = max((len(name) for name in content), default=0)
     for name, value in content.items():
@@ -130,20 +130,16 @@ def _show(screen: Screen, kind: Kind, rule: Rule, content: Mapping[str, Any], or
 
 def _item_text(value: Any) -> str:
     if isinstance(value, Mapping) and "id" in value:
-        rest = "  ".join(
-            f"{key}={value_text(_with_keep_spelled(item))}" for key, item in value.items() if key != "id"
-        )
+        rest = "  ".join(f"{key}={value_text(_with_keep_spelled(item))}" for key, item in value.items() if key != "id")
         return f"{value['id']}  {rest}"
     return value_text(_with_keep_spelled(value))
 
 
-def command(  # noqa: D103 - the help text is passed to Typer
+def command(
     rule_id: Annotated[str, typer.Argument(metavar="ID", help="The rule.")],
     kind: o.KindOption = None,
     reveal: Annotated[bool, typer.Option("--reveal", help="Print secrets as they are.")] = False,
-    output: Annotated[
-        o.ShowOutput, typer.Option("--output", "-o", help="How to print it.")
-    ] = o.ShowOutput.TEXT,
+    output: Annotated[o.ShowOutput, typer.Option("--output", "-o", help="How to print it.")] = o.ShowOutput.TEXT,
     region: o.Region = None,
     api_url: o.ApiUrl = None,
     login_url: o.LoginUrl = None,

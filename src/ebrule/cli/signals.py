@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _end_at_once(signum: int, _frame: Any) -> None:
-    # Nothing has been done that would have to be undone, and an exception could be swallowed half-way through an import.
+    # Nothing has been done that would have to be undone, and an import could swallow an exception.
     os._exit(128 + signum)
 
 

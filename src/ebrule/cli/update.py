@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +12,8 @@ from ebrule.cli.connection import opened
 from ebrule.cli.render import Screen
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ebrule.operation import UpdateResult
 
 HELP = """Change one rule, safely.
@@ -53,8 +54,8 @@ class UpdateCommand:
 
 def run(command: UpdateCommand, screen: Screen) -> int:
     """Run the update and print what became of it; return the exit code."""
-    from ebrule.errors import EbruleError  # noqa: PLC0415 - --help needs none of this
-    from ebrule.pipeline import UpdateOptions, update_rule  # noqa: PLC0415
+    from ebrule.errors import EbruleError
+    from ebrule.pipeline import UpdateOptions, update_rule
 
     options = UpdateOptions(
         rule_id=command.rule_id,
@@ -67,9 +68,7 @@ def run(command: UpdateCommand, screen: Screen) -> int:
         announce=command.announce,
         reason=command.reason,
     )
-    with opened(
-        command.connection, screen, webhook_url=command.webhook_url, audit_log=command.audit_log
-    ) as org:
+    with opened(command.connection, screen, webhook_url=command.webhook_url, audit_log=command.audit_log) as org:
         try:
             result = update_rule(org.settings, command.file, options, pace=org.pace)
         except EbruleError as error:
@@ -81,8 +80,8 @@ def run(command: UpdateCommand, screen: Screen) -> int:
 
 def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str) -> int:
     """Print a result as the command asks for it; return the exit code."""
-    from ebrule.cli.results import show_error, show_problem, show_result  # noqa: PLC0415
-    from ebrule.errors import ExitCode  # noqa: PLC0415
+    from ebrule.cli.results import show_error, show_problem, show_result
+    from ebrule.errors import ExitCode
 
     if command.output is o.Output.JSON:
         screen.json(result.as_json())
@@ -97,22 +96,18 @@ def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str)
     return result.exit_status
 
 
-def command(  # noqa: D103 - the help text is passed to Typer
+def command(
     file: o.FileOption,
     rule_id: o.RuleIdOption = None,
     kind: o.KindOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change; write nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="With --dry-run: 10 if there are differences.")
     ] = False,
     expect_version: o.ExpectVersion = None,
     on_conflict: Annotated[
         o.OnConflict | None,
-        typer.Option(
-            "--on-conflict", help="When somebody else changes the same fields meanwhile.  [default: merge]"
-        ),
+        typer.Option("--on-conflict", help="When somebody else changes the same fields meanwhile.  [default: merge]"),
     ] = None,
     max_attempts: Annotated[
         int, typer.Option("--max-attempts", metavar="N", min=1, help="How many PUTs at most.")
@@ -124,9 +119,7 @@ def command(  # noqa: D103 - the help text is passed to Typer
     ] = None,
     no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Tell nobody.")] = False,
     audit_log: o.AuditLog = None,
-    reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")
-    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")] = None,
     output: o.OutputOption = o.Output.TEXT,
     region: o.Region = None,
     api_url: o.ApiUrl = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,8 @@ from ebrule.cli import options as o
 from ebrule.cli.render import Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ebrule.plan import Examined
 
 HELP = """Say every problem of every rule file, with file, line and column. Asks no org.
@@ -37,8 +38,8 @@ class ValidateCommand:
 
 def run(command: ValidateCommand, screen: Screen) -> int:
     """Check the files and print what was found; return the exit code."""
-    from ebrule.errors import ExitCode  # noqa: PLC0415 - --help needs none of this
-    from ebrule.plan import validate_rule  # noqa: PLC0415
+    from ebrule.errors import ExitCode
+    from ebrule.plan import validate_rule
 
     examined = [validate_rule(file, kind=command.kind) for file in command.files]
     wrong = [found for found in examined if found.errors or (command.strict and found.problems)]
@@ -50,7 +51,7 @@ def run(command: ValidateCommand, screen: Screen) -> int:
 
 
 def _document(examined: Sequence[Examined], *, valid: bool) -> dict[str, object]:
-    from ebrule.operation import SCHEMA_VERSION, problem_json  # noqa: PLC0415
+    from ebrule.operation import SCHEMA_VERSION, problem_json
 
     return {
         "schema_version": SCHEMA_VERSION,
@@ -67,7 +68,7 @@ def _document(examined: Sequence[Examined], *, valid: bool) -> dict[str, object]
 
 
 def _show(screen: Screen, examined: Sequence[Examined], wrong: int) -> None:
-    from ebrule.cli.results import show_problem  # noqa: PLC0415
+    from ebrule.cli.results import show_problem
 
     for found in examined:
         for problem in found.problems:
@@ -85,7 +86,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def command(  # noqa: D103 - the help text is passed to Typer
+def command(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Rule files; - is standard input.")],
     kind: o.KindOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def actor(environ: Mapping[str, str]) -> dict[str, str]:

@@ -262,9 +262,7 @@ class AuditLog:
                 return newest
         return newest
 
-    def state_at(
-        self, rule_id: str, kind: str, version: int, *, region: str | None = None
-    ) -> KnownState | None:
+    def state_at(self, rule_id: str, kind: str, version: int, *, region: str | None = None) -> KnownState | None:
         """A rule at ``version``, as a run found it or left it; where several did, as the last one tells.
 
         Raises:

@@ -19,6 +19,8 @@ from ebrule.errors import AccessError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from typing_extensions import Self
+
     from ebrule.core.pace import Pace
     from ebrule.settings import Network, Org
 
@@ -99,12 +101,14 @@ class Session:
         self.reader = Reader(client, patience)
         self._transport = transport
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
+        """Return the session itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Close the connections."""
         self._transport.close()
 
 

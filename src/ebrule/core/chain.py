@@ -167,9 +167,7 @@ def backwards(descriptor: int) -> Iterator[Entry]:
 
 def _check_length(raw: bytes) -> None:
     if len(raw) > MAX_LINE:
-        raise LedgerError(
-            "a line of the ledger is longer than any record", hint="Is this a ledger of ebrule?"
-        )
+        raise LedgerError("a line of the ledger is longer than any record", hint="Is this a ledger of ebrule?")
 
 
 def tail(descriptor: int) -> tuple[str, list[Entry]]:

@@ -11,7 +11,6 @@ import json
 import ssl
 import time
 import zlib
-from collections.abc import Mapping
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +25,8 @@ from ebrule.errors import UsageError
 from ebrule.settings import is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ebrule.settings import Network
 
 MAX_REPLY_BYTES = 1 << 20
@@ -296,5 +297,5 @@ def host_of(url: str) -> str:
 
 
 def as_json(data: Any) -> bytes:
-    """Return ``data`` as it goes over the wire: compact JSON, escaped to ASCII so that a lone surrogate survives too."""
+    """Return ``data`` as it goes over the wire: compact JSON, in ASCII so that a lone surrogate survives."""
     return json.dumps(data, separators=(",", ":"), allow_nan=False).encode("ascii")

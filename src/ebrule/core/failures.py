@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -124,9 +125,7 @@ def server_problems(reply: Reply) -> list[Problem]:
 def _path_of(field: str) -> tuple[str | int, ...]:
     """Return the path that ``conditions[3].operator`` or ``conditions.3.operator`` names."""
     parts = field.replace("[", ".").replace("]", "").split(".")
-    return tuple(
-        int(part) if part.isascii() and part.isdigit() and len(part) < 6 else part for part in parts if part
-    )  # noqa: PLR2004
+    return tuple(int(part) if re.fullmatch(r"[0-9]{1,5}", part) else part for part in parts if part)
 
 
 def wait(pace: Pace, seconds: float, reason: str, attempt: int, attempts: int) -> None:

@@ -11,14 +11,17 @@ import contextlib
 import random as random_module
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ebrule.core.notices import Notice
 from ebrule.errors import InterruptedRunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ebrule.core.notices import Notice
 
 T = TypeVar("T")
 

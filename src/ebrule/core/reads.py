@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ebrule.core.failures import failure, unreadable, wait
@@ -19,6 +18,8 @@ from ebrule.core.retry import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ebrule.core.client import Client
     from ebrule.core.pace import Pace
 

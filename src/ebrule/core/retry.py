@@ -102,17 +102,13 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _DATES = (
+    re.compile(rf"{_DAY}, (?P<day>[0-9]{{2}}) (?P<month>[A-Z][a-z]{{2}}) (?P<year>[0-9]{{4}}) {_TIME} GMT", re.ASCII),
     re.compile(
-        rf"{_DAY}, (?P<day>[0-9]{{2}}) (?P<month>[A-Z][a-z]{{2}}) (?P<year>[0-9]{{4}}) {_TIME} GMT", re.ASCII
-    ),
-    re.compile(
-        rf"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?P<day>[0-9]{{2}})-(?P<month>[A-Z][a-z]{{2}})-(?P<year>[0-9]{{2}})"
-        rf" {_TIME} GMT",
+        r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, "
+        rf"(?P<day>[0-9]{{2}})-(?P<month>[A-Z][a-z]{{2}})-(?P<year>[0-9]{{2}}) {_TIME} GMT",
         re.ASCII,
     ),
-    re.compile(
-        rf"{_DAY} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[ 0-9][0-9]) {_TIME} (?P<year>[0-9]{{4}})", re.ASCII
-    ),
+    re.compile(rf"{_DAY} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[ 0-9][0-9]) {_TIME} (?P<year>[0-9]{{4}})", re.ASCII),
 )
 
 
@@ -160,9 +156,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     return seconds if seconds > 0 else None
 
 
-def wait_seconds(
-    headers: Mapping[str, str], tries: int, backoff: Backoff, *, now: datetime, random: Random
-) -> float:
+def wait_seconds(headers: Mapping[str, str], tries: int, backoff: Backoff, *, now: datetime, random: Random) -> float:
     """Return how long to wait: what the server asks for and a little more, never less; otherwise the backoff."""
     asked = retry_after(headers, now)
     if asked is None:
@@ -176,9 +170,7 @@ def slow_down(headers: Mapping[str, str]) -> float:
     ``inin-ratelimit-count`` of ``-allowed`` requests are used, and ``-reset`` seconds are left of the window. When
     none is left, the wait is all of the window; in the last tenth, the rest of the window is shared out.
     """
-    count, allowed, reset = (
-        _whole(headers.get(f"inin-ratelimit-{name}")) for name in ("count", "allowed", "reset")
-    )
+    count, allowed, reset = (_whole(headers.get(f"inin-ratelimit-{name}")) for name in ("count", "allowed", "reset"))
     if count is None or reset is None or not allowed:
         return 0.0
     remaining = allowed - count

@@ -9,7 +9,6 @@ that says "not applied" unless the org's own answer rules it out.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -38,11 +37,13 @@ from ebrule.errors import (
     VersionGoneError,
 )
 from ebrule.rules.changes import equal, holds, merge3
-from ebrule.rules.kind import Data, Kind, Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ebrule.core.auth import Session
     from ebrule.core.pace import Pace
+    from ebrule.rules.kind import Data, Kind, Rule
 
 OnConflict = Literal["merge", "fail", "overwrite"]
 
@@ -196,9 +197,7 @@ class Updater:
     def _after(self, meaning: Meaning, outcome: Reply | TransportError) -> Landed | None:
         """Act on how a PUT ended; None means that there is to be another one."""
         if meaning is Meaning.OK and isinstance(outcome, Reply):
-            return self._accepted(outcome) or self._resolve(
-                "the answer does not say that the update was taken"
-            )
+            return self._accepted(outcome) or self._resolve("the answer does not say that the update was taken")
         if meaning is Meaning.UNCLEAR:
             if isinstance(outcome, Reply):
                 self._wait(meaning, outcome, CONFLICT_BACKOFF, f"the org answered {outcome.status}")
@@ -234,9 +233,7 @@ class Updater:
             return None
         return Landed(rule, latency_ms=reply.milliseconds, correlation_id=reply.correlation_id)
 
-    def _wait(
-        self, meaning: Meaning, outcome: Reply | TransportError | None, backoff: Backoff, reason: str
-    ) -> None:
+    def _wait(self, meaning: Meaning, outcome: Reply | TransportError | None, backoff: Backoff, reason: str) -> None:
         tries = self._waits[meaning] = self._waits.get(meaning, 0) + 1
         headers = outcome.headers if isinstance(outcome, Reply) else {}
         pace = self._pace
@@ -256,11 +253,17 @@ class Updater:
             return Landed(present, changed=False)
         if present.version != self.base.version:
             if self._policy.pinned:
-                raise VersionGoneError(f"{moved}; version {self.base.version} was expected. Nothing was overwritten.", merge.overlaps)
+                raise VersionGoneError(
+                    f"{moved}; version {self.base.version} was expected. Nothing was overwritten.", merge.overlaps
+                )
             if self._policy.on_conflict == "fail":
-                raise ConflictError(f"{moved}, and --on-conflict fail was given. Nothing was overwritten.", merge.overlaps)
+                raise ConflictError(
+                    f"{moved}, and --on-conflict fail was given. Nothing was overwritten.", merge.overlaps
+                )
             if merge.overlaps and self._policy.on_conflict == "merge":
-                raise ConflictError(f"{moved}, in a field that this update changes too. Nothing was overwritten.", merge.overlaps)
+                raise ConflictError(
+                    f"{moved}, in a field that this update changes too. Nothing was overwritten.", merge.overlaps
+                )
             self._hooks.check(merge.content)
             self._hooks.merged(self.base, present)
         self._overwritten += merge.overlaps
@@ -292,8 +295,8 @@ class Updater:
             self._untaint()
             return self._rebase(present)
         raise self._unknown(
-            f"the rule moved on ({self.base.version} → {present.version}) and is not as this update wants it: the update "
-            "may have been applied and undone",
+            f"the rule moved on ({self.base.version} → {present.version}) and is not as this update wants it: "
+            "the update may have been applied and undone",
             overlaps=merge3(shape, was, self.wanted, theirs).overlaps,
         )
 
@@ -309,9 +312,7 @@ class Updater:
             try:
                 self._pace.sleep(LAST_WORD_SECONDS)
             except OutOfTimeError:
-                raise self._unknown(
-                    "it had not been applied when the time was up, and still may be"
-                ) from None
+                raise self._unknown("it had not been applied when the time was up, and still may be") from None
 
     def _read_not_older(self) -> Rule:
         """Read the rule; a state older than the base is a replica that lags, and is asked again."""

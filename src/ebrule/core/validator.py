@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 import types
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from ebrule.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from pydantic_core import ErrorDetails
 
     from ebrule.core.reads import Reader
@@ -128,9 +129,7 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> Problem:
 def _path(location: tuple[int | str, ...]) -> Path:
     """Return the location without what pydantic adds for the branches of a union."""
     return tuple(
-        part
-        for part in location
-        if isinstance(part, int) or not part.startswith(("function-", "json-or-", "lax-or-"))
+        part for part in location if isinstance(part, int) or not part.startswith(("function-", "json-or-", "lax-or-"))
     )
 
 

@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import ipaddress
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,6 +20,7 @@ from ebrule.rules.changes import canonical
 from ebrule.settings import is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from pydantic import SecretStr
@@ -177,15 +177,11 @@ def _checked_url(url: str) -> str:
     if not host or parts.scheme not in ("http", "https") or port == 0 or not url.isprintable() or " " in url:
         raise UsageError("the webhook URL is no http or https URL", hint=hint, code="bad-webhook-url")
     if parts.username is not None or parts.password is not None:
-        raise UsageError(
-            "the webhook URL must not carry a user or password", hint=hint, code="bad-webhook-url"
-        )
+        raise UsageError("the webhook URL must not carry a user or password", hint=hint, code="bad-webhook-url")
     if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(f"the webhook URL is plain http to {host}", hint=hint, code="bad-webhook-url")
     if _is_link_local(host):
-        raise UsageError(
-            f"the webhook URL leads to the link-local address {host}", hint=hint, code="bad-webhook-url"
-        )
+        raise UsageError(f"the webhook URL leads to the link-local address {host}", hint=hint, code="bad-webhook-url")
     return url
 
 
@@ -201,11 +197,7 @@ def _is_link_local(host: str) -> bool:
 
 def _key(secret: str) -> bytes:
     try:
-        key = (
-            base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-            if secret.startswith("whsec_")
-            else b""
-        )
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True) if secret.startswith("whsec_") else b""
     except (binascii.Error, ValueError):
         key = b""
     if len(key) not in _SECRET_BYTES:

@@ -37,9 +37,7 @@ __all__ = [
 ]
 
 
-def load(
-    path: str | os.PathLike[str], *, environ: Mapping[str, str], stdin: IO[bytes] | None = None
-) -> Document:
+def load(path: str | os.PathLike[str], *, environ: Mapping[str, str], stdin: IO[bytes] | None = None) -> Document:
     """Read and parse a rule file; ``-`` is standard input.
 
     Args:

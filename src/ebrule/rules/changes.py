@@ -93,9 +93,7 @@ def _changes(shape: Shape, path: str, before: Any, after: Any) -> Iterator[Chang
         yield Change(path, before, after)
 
 
-def _keyed_changes(
-    shape: Shape, path: str, before: Mapping[str, Data], after: Mapping[str, Data]
-) -> Iterator[Change]:
+def _keyed_changes(shape: Shape, path: str, before: Mapping[str, Data], after: Mapping[str, Data]) -> Iterator[Change]:
     for key in _names(before, after):
         one, other = before.get(key), after.get(key)
         if one is None or other is None:
@@ -120,9 +118,7 @@ def _list_changes(path: str, before: list[Any], after: list[Any]) -> Iterator[Ch
             continue
         pairs = min(old_end - old_start, new_end - new_start)
         for offset in range(pairs):
-            yield Change(
-                f"{path}[{new_start + offset}]", before[old_start + offset], after[new_start + offset]
-            )
+            yield Change(f"{path}[{new_start + offset}]", before[old_start + offset], after[new_start + offset])
         for index in range(old_start + pairs, old_end):
             yield Change(f"{path}[{index}]", before[index], None)
         for index in range(new_start + pairs, new_end):
@@ -176,9 +172,7 @@ class _Merger:
     def objects(self, prefix: str, base: Data, ours: Data, theirs: Data) -> dict[str, Any]:
         names = dict.fromkeys([*theirs, *ours])
         merged = {
-            name: self.value(
-                f"{prefix}.{name}" if prefix else name, base.get(name), ours.get(name), theirs.get(name)
-            )
+            name: self.value(f"{prefix}.{name}" if prefix else name, base.get(name), ours.get(name), theirs.get(name))
             for name in names
         }
         return _without_dropped(merged, ours, theirs)

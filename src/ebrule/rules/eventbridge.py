@@ -30,9 +30,7 @@ class Condition(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    field: str = Field(
-        min_length=1, description="Dotted path into the event, such as attributes.callDuration."
-    )
+    field: str = Field(min_length=1, description="Dotted path into the event, such as attributes.callDuration.")
     operator: str = Field(min_length=1, description="How the event's value is compared, such as greaterThan.")
     value: JsonValue = Field(description="What the event's value is compared with.")
 
@@ -55,9 +53,7 @@ class EventBridgeRule(BaseModel):
 
     kind: Literal["eventbridge"] = "eventbridge"
     id: str | None = Field(default=None, description="The rule's id; must agree with --rule-id.")
-    version: int | None = Field(
-        default=None, ge=0, description="Update only if the org still has this version."
-    )
+    version: int | None = Field(default=None, ge=0, description="Update only if the org still has this version.")
     name: str = Field(min_length=1, description="What people call the rule.")
     description: str | None = Field(default=None, description="What the rule is for.")
     status: Literal["enabled", "disabled"] = Field(description="Whether the rule routes events.")

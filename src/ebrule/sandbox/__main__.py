@@ -59,16 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--latency-ms", type=float, default=0, help="extra latency of every request")
-    parser.add_argument(
-        "--fault", action="append", default=[], metavar="KIND[:KEY=VALUE,…]", help="repeatable"
-    )
-    parser.add_argument(
-        "--rate-limit", type=int, default=300, help="requests a minute for each token; 0: none"
-    )
+    parser.add_argument("--fault", action="append", default=[], metavar="KIND[:KEY=VALUE,…]", help="repeatable")
+    parser.add_argument("--rate-limit", type=int, default=300, help="requests a minute for each token; 0: none")
     parser.add_argument("--token-seconds", type=int, default=86_400, help="for how long a token is good")
-    parser.add_argument(
-        "--client", nargs=2, metavar=("ID", "SECRET"), help="the OAuth client with every scope"
-    )
+    parser.add_argument("--client", nargs=2, metavar=("ID", "SECRET"), help="the OAuth client with every scope")
     parser.add_argument("--lifeline", action="store_true", help="stop at the end of standard input")
     return parser
 

@@ -34,9 +34,7 @@ async def read_body(request: Request, media_type: str) -> bytes:
     if given.strip().lower() != media_type:
         raise ApiError(415)
     if size > MAX_BYTES:
-        raise ApiError(
-            413, f"The request is over the size limit. Content-Length: {size}, Maximum bytes: {MAX_BYTES}"
-        )
+        raise ApiError(413, f"The request is over the size limit. Content-Length: {size}, Maximum bytes: {MAX_BYTES}")
     return b"".join(chunks)
 
 

@@ -197,9 +197,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     if _schema_version(connection) != _SCHEMA_VERSION:
         raise _OtherSchemaError
     with _transaction(connection):
-        connection.execute(
-            "DELETE FROM requests WHERE seq <= (SELECT max(seq) FROM requests) - ?", (_KEPT_REQUESTS,)
-        )
+        connection.execute("DELETE FROM requests WHERE seq <= (SELECT max(seq) FROM requests) - ?", (_KEPT_REQUESTS,))
 
 
 def _create(connection: sqlite3.Connection) -> None:

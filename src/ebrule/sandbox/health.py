@@ -30,6 +30,4 @@ async def _read_health(request: Request) -> Response:
 
 
 ROUTES: Final = (Route(_PATH, _read_health, methods=["GET"]),)
-OPERATIONS: Final = (
-    Operation("get", _PATH, "getHealth", "Tell whether the service is there", Health, errors=(429,)),
-)
+OPERATIONS: Final = (Operation("get", _PATH, "getHealth", "Tell whether the service is there", Health, errors=(429,)),)

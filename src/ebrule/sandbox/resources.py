@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
     from ebrule.sandbox.database import Database
 
-_READ_ONLY: Final = frozenset(
-    {"id", "version", "dateCreated", "dateModified", "createdBy", "modifiedBy", "selfUri"}
-)
+_READ_ONLY: Final = frozenset({"id", "version", "dateCreated", "dateModified", "createdBy", "modifiedBy", "selfUri"})
 
 
 @dataclass(frozen=True)
@@ -130,8 +128,7 @@ def _stale(present: Resource, version: int) -> ApiError:
 
 def _select(connection: sqlite3.Connection, kind: str, resource_id: str) -> Resource | None:
     row = connection.execute(
-        "SELECT id, version, body, created, created_by, modified, modified_by"
-        " FROM resources WHERE kind = ? AND id = ?",
+        "SELECT id, version, body, created, created_by, modified, modified_by FROM resources WHERE kind = ? AND id = ?",
         (kind, resource_id),
     ).fetchone()
     if row is None:

@@ -108,9 +108,7 @@ def find(connection: sqlite3.Connection, token: str) -> Grant | None:
         The grant, which may have expired, or None for a token that no server of this state gave out.
     """
     digest = _digest(token)
-    row = connection.execute(
-        "SELECT client_id, scopes, expires FROM tokens WHERE digest = ?", (digest,)
-    ).fetchone()
+    row = connection.execute("SELECT client_id, scopes, expires FROM tokens WHERE digest = ?", (digest,)).fetchone()
     if row is None:
         return None
     client_id, scopes, expires = row
@@ -130,9 +128,7 @@ async def _issue(request: Request) -> Response:
 def token_error_response(error: TokenError) -> Response:
     """Write a refused token request as the login host does."""
     body = OAuthError(error=error.error, description=error.description, error_description=error.description)
-    challenge = (
-        {"WWW-Authenticate": 'Basic realm="sandbox"'} if error.status == HTTPStatus.UNAUTHORIZED else {}
-    )
+    challenge = {"WWW-Authenticate": 'Basic realm="sandbox"'} if error.status == HTTPStatus.UNAUTHORIZED else {}
     return JSONResponse(body.model_dump(), error.status, headers={**_NOT_STORED, **challenge})
 
 

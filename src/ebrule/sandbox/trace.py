@@ -94,9 +94,7 @@ class TraceMiddleware:
         async def send_traced(message: Message) -> None:
             if message["type"] == "http.response.start":
                 await trace.record(message["status"])
-                MutableHeaders(scope=message).update(
-                    {"ININ-Correlation-Id": trace.correlation_id, **trace.headers}
-                )
+                MutableHeaders(scope=message).update({"ININ-Correlation-Id": trace.correlation_id, **trace.headers})
             await send(message)
 
         try:

@@ -91,9 +91,7 @@ class FakeOrg:
     with the version that they replace, requests, edits by others, signals.
     """
 
-    def __init__(
-        self, rule: Data | None = None, *, puts: tuple[Step, ...] = (), gets: tuple[Step, ...] = ()
-    ) -> None:
+    def __init__(self, rule: Data | None = None, *, puts: tuple[Step, ...] = (), gets: tuple[Step, ...] = ()) -> None:
         self.clock = FakeClock()
         self.lock = threading.RLock()
         first = rule or demo_rule()
@@ -188,9 +186,7 @@ class FakeOrg:
 
 def reply(status: int, body: Any = None, **headers: str) -> Reply:
     """Return a reply with a reference, that took 5 ms."""
-    return dataclasses.replace(
-        clocks.reply(status, body, inin_correlation_id="c-1", **headers), milliseconds=5.0
-    )
+    return dataclasses.replace(clocks.reply(status, body, inin_correlation_id="c-1", **headers), milliseconds=5.0)
 
 
 # --- steps of a script --------------------------------------------------------------------------------------
@@ -360,9 +356,7 @@ class Update:
         for before, event in zip(["", *events], events, strict=False):
             assert not event.startswith("PUT") or before == event.replace("PUT", "intent")
         sent = [
-            intent
-            for intent, event in zip(self.intents, self._fates(events), strict=True)
-            if event.startswith("PUT")
+            intent for intent, event in zip(self.intents, self._fates(events), strict=True) if event.startswith("PUT")
         ]
         assert self.org.bodies == [intent.body for intent in sent]
         assert self.updater.attempts == len(sent)

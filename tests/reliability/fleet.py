@@ -163,7 +163,8 @@ class Fleet:
     """Writers that are ready, and start together; ``close`` ends them, as ``contextlib.closing`` does."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
-        environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        path = [str(Path(__file__).parents[1]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
         self._processes = [
             subprocess.Popen(
                 [sys.executable, "-m", "reliability.fleet"],

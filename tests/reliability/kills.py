@@ -145,7 +145,7 @@ class _Child(BaseException):  # unwinds a forked child to where it becomes a run
 def _serve() -> None:
     own = (module.name for module in pkgutil.walk_packages(ebrule.__path__, "ebrule."))
     for name in (*_IMPORTED_LATE, *own):
-        if ".sandbox" not in name and not name.endswith(".__main__"):
+        if ".sandbox" not in name:
             import_module(name)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a child takes signals as a process that has just begun does
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
@@ -182,7 +182,7 @@ def _become(run: Run) -> None:
     os.environ.update(run.environ)
     sys.argv = ["ebrule", *run.arguments]
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-    from ebrule.__main__ import main  # noqa: PLC0415 - it is the child's
+    from ebrule.__main__ import main  # noqa: PLC0415 - only a child's
 
     if run.stop_at is not None:
         _ptrace(_TRACEME, 0)
@@ -231,10 +231,11 @@ def _ptrace(request: int, pid: int, data: int = 0) -> None:
 
 def _traced(run: Run) -> list[dict[str, Any]]:
     """Run one, and kill it at its stop ``run.stop_at``."""
-    leader = _fork(run)
-    os.waitpid(leader, 0)
+    leader, stops, call = _fork(run), 0, ""
+    _, status = os.waitpid(leader, 0)
+    if not os.WIFSTOPPED(status):
+        return [{"status": os.waitstatus_to_exitcode(status)}]
     _ptrace(_SETOPTIONS, leader, _OPTIONS)
-    stops, call = 0, ""
     thread, passed_on = leader, 0
     while True:
         with contextlib.suppress(ProcessLookupError):  # killed a moment ago, and not yet reaped

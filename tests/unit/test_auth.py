@@ -91,9 +91,7 @@ def test_a_wrong_secret_is_told_as_such(wire: Wire, pace: Pace, answer: Outcome)
         pytest.param(reply(403), AccessError, "forbidden", id="403"),
         pytest.param(reply(404), UnavailableError, "unexpected-answer", id="404"),
         pytest.param(reply(410), UnavailableError, "unexpected-answer", id="410"),
-        pytest.param(
-            reply(301, location="https://evil.example"), UnavailableError, "unexpected-answer", id="301"
-        ),
+        pytest.param(reply(301, location="https://evil.example"), UnavailableError, "unexpected-answer", id="301"),
         pytest.param(reply(405), UnavailableError, "unexpected-answer", id="405"),
         pytest.param(
             reply(200, b"<html>log in</html>", content_type="text/html"),
@@ -115,9 +113,7 @@ def test_an_answer_without_a_token_is_an_error(
     assert f"asking {LOGIN} for an access token" in caught.value.message
 
 
-@pytest.mark.parametrize(
-    "token", ["", 5, None, ["x"], "two\nlines", "x\r\nX-Evil: 1", "nül", "x\x00"], ids=repr
-)
+@pytest.mark.parametrize("token", ["", 5, None, ["x"], "two\nlines", "x\r\nX-Evil: 1", "nül", "x\x00"], ids=repr)
 def test_what_cannot_be_a_token_is_refused(wire: Wire, pace: Pace, token: Any) -> None:
     """A token with a newline would write further headers into each request."""
     with pytest.raises(UnavailableError) as caught:

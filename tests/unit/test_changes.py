@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebrule.errors import Overlap
@@ -16,6 +16,9 @@ from ebrule.rules.kind import Shape
 from fake_org import demo_rule
 
 Data = dict[str, Any]
+
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A slow machine is no reason to fail."""
 
 SHAPE = Shape(
     keyed={"targets": "id"},
@@ -44,9 +47,7 @@ rules = st.fixed_dictionaries(
         "conditions": conditions,
         "targets": st.none() | target_lists,
         "topics": topics,
-        "properties": st.fixed_dictionaries(
-            {}, optional={"topics": topics.filter(len), "a": values, "b": scalars}
-        ),
+        "properties": st.fixed_dictionaries({}, optional={"topics": topics.filter(len), "a": values, "b": scalars}),
     },
 )
 
@@ -125,12 +126,14 @@ def test_equal_values(one: Any, other: Any, same: bool) -> None:
     assert (same, same) == (canonical(one) == canonical(other), equal(SHAPE, {"name": one}, {"name": other}))
 
 
+@calm
 @given(rules, rules)
 def test_there_is_a_difference_exactly_where_states_differ(one: Data, other: Data) -> None:
     """No change is told of what says the same, and at least one of everything else."""
     assert (units(one) == units(other)) == equal(SHAPE, one, other) == (diff(SHAPE, one, other) == [])
 
 
+@calm
 @given(rules)
 def test_order_that_means_nothing_makes_no_difference(rule: Data) -> None:
     """Targets and topics, and the keys of a rule, may come in any order."""
@@ -140,6 +143,7 @@ def test_order_that_means_nothing_makes_no_difference(rule: Data) -> None:
 # --- differences --------------------------------------------------------------------------------------------
 
 
+@calm
 @given(rules, rules)
 def test_differences_turn_round(one: Data, other: Data) -> None:
     """The way back has as many changes as the way there, and each change has two different sides."""
@@ -203,6 +207,7 @@ def test_differences(before: Data, after: Data, expected: list[Change]) -> None:
 # --- the merge ----------------------------------------------------------------------------------------------
 
 
+@calm
 @given(rules, rules)
 def test_a_merge_with_one_side_unchanged_is_the_other(base: Data, side: Data) -> None:
     """What only one side changed is taken from that side, without a conflict, whichever it is."""
@@ -212,10 +217,9 @@ def test_a_merge_with_one_side_unchanged_is_the_other(base: Data, side: Data) ->
         assert equal(SHAPE, side, merge.content)
 
 
+@calm
 @given(rules, rules, rules)
-def test_a_merge_has_every_edit_that_the_other_side_did_not_touch(
-    base: Data, ours: Data, theirs: Data
-) -> None:
+def test_a_merge_has_every_edit_that_the_other_side_did_not_touch(base: Data, ours: Data, theirs: Data) -> None:
     """Each unit that one side changed alone is as that side has it, and what nobody changed is as it was."""
     merge = merge3(SHAPE, base, ours, theirs)
     was, we, they, merged = units_of_all(base, ours, theirs, merge.content)
@@ -234,6 +238,7 @@ def test_a_merge_has_every_edit_that_the_other_side_did_not_touch(
             assert was.get(path) == merged.get(path), path
 
 
+@calm
 @given(rules, rules, rules)
 def test_a_merge_does_not_depend_on_whose_side_it_is(base: Data, ours: Data, theirs: Data) -> None:
     """Turned round, a merge has the same overlaps with sides exchanged, and without any the same content."""
@@ -245,6 +250,7 @@ def test_a_merge_does_not_depend_on_whose_side_it_is(base: Data, ours: Data, the
         assert equal(SHAPE, one.content, other.content)
 
 
+@calm
 @given(rules, rules, rules)
 def test_every_overlap_is_told_once(base: Data, ours: Data, theirs: Data) -> None:
     """An overlap is where both sides changed a unit differently; it is told once, with all three sides."""
@@ -266,6 +272,7 @@ def test_every_overlap_is_told_once(base: Data, ours: Data, theirs: Data) -> Non
             assert they.get(overlap.path, "null") == canonical(overlap.theirs)
 
 
+@calm
 @given(rules, rules, rules)
 def test_a_merge_changes_none_of_its_sides(base: Data, ours: Data, theirs: Data) -> None:
     """What goes into a merge is the same afterwards."""
@@ -275,6 +282,7 @@ def test_a_merge_changes_none_of_its_sides(base: Data, ours: Data, theirs: Data)
     assert before == (base, ours, theirs)
 
 
+@calm
 @given(rules, rules, rules)
 def test_a_merge_without_overlaps_holds_both_sides(base: Data, ours: Data, theirs: Data) -> None:
     """After a merge without overlaps, the rule has everything that either side changed."""
@@ -412,6 +420,7 @@ def test_whether_a_change_is_there(ours: Data, present: Data, expected: bool) ->
     assert expected == holds(SHAPE, BASE, {**BASE, **ours}, {**BASE, **present})
 
 
+@calm
 @given(rules, rules)
 def test_a_change_is_in_its_own_result(base: Data, ours: Data) -> None:
     """What an update wants holds its change; the base does only where there is none."""
@@ -432,12 +441,14 @@ def laid(base: Data, fields: Data) -> Data:
     return overlay(SHAPE, base, fields, as_said)
 
 
+@calm
 @given(rules)
 def test_an_empty_file_changes_nothing(base: Data) -> None:
     """What a file leaves out stays as it is."""
     assert base == laid(base, {})
 
 
+@calm
 @given(rules, rules)
 def test_a_file_gets_what_it_says(base: Data, fields: Data) -> None:
     """Laid over a rule, each unit of the file is there; so it is when laid over the result again."""
@@ -532,6 +543,7 @@ def test_each_leaf_is_asked_for_with_what_is_there() -> None:
     assert whole["targets"][0] == DEMO["targets"][0]
 
 
+@calm
 @given(rules, rules)
 def test_a_file_does_not_change_the_rule_that_it_is_laid_over(base: Data, fields: Data) -> None:
     """What goes in is the same afterwards."""

@@ -80,8 +80,7 @@ def test_the_exit_codes_are_as_drawn() -> None:
     """The drawing has the exit code of every class of error; for signals, both."""
     signals = [ExitCode.SIGINT, ExitCode.SIGTERM]
     there = {
-        kind.__name__: signals if kind is InterruptedRunError else [kind.exit_code]
-        for kind in all_below(EbruleError)
+        kind.__name__: signals if kind is InterruptedRunError else [kind.exit_code] for kind in all_below(EbruleError)
     }
 
     assert {name: codes for name, (parent, codes) in drawn().items() if parent} == there

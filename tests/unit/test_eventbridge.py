@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebrule.core.validator import check_rule
@@ -15,15 +15,16 @@ from ebrule.rulefile import KEEP
 from ebrule.rules.eventbridge import EVENTBRIDGE, OPERATORS, expression_length
 
 RULE = {"name": "Demo", "status": "enabled", "priority": 50, "conditions": [], "targets": []}
+texts = st.text(max_size=6)
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A slow machine is no reason to fail."""
+
 CONDITION = {"field": "a", "operator": "equals", "value": 1}
 
 
 def found(**fields: Any) -> list[tuple[str, tuple[str | int, ...], str]]:
     """Return id, path and severity of each problem of a rule that is right but for these fields."""
-    return [
-        (problem.id, problem.path, problem.severity)
-        for problem in check_rule(EVENTBRIDGE, {**RULE, **fields})
-    ]
+    return [(problem.id, problem.path, problem.severity) for problem in check_rule(EVENTBRIDGE, {**RULE, **fields})]
 
 
 def the_only(**fields: Any) -> Problem:
@@ -105,7 +106,8 @@ def test_one_character_more_is_too_long(filler: str) -> None:
     assert problem.message == "the conditions are 1,001 characters long; at most 1,000 are allowed"
 
 
-@given(st.lists(st.dictionaries(st.text(), st.text() | st.integers() | st.booleans() | st.none())))
+@calm
+@given(st.lists(st.dictionaries(texts, texts | st.integers() | st.booleans() | st.none(), max_size=3), max_size=4))
 def test_the_length_is_that_of_the_json_texts(conditions: list[dict[str, Any]]) -> None:
     """The measure is the sum over the conditions, each by itself, with a space after commas and colons."""
     texts = [json.dumps(each, ensure_ascii=False, separators=(", ", ": ")) for each in conditions]
@@ -129,9 +131,7 @@ def test_an_unknown_operator_is_a_warning(operator: str) -> None:
     """The org decides about operators that ebrule does not know."""
     path = ("conditions", 1, "operator")
 
-    assert [("unknown-operator", path, "warning")] == found(
-        conditions=[CONDITION, {**CONDITION, "operator": operator}]
-    )
+    assert [("unknown-operator", path, "warning")] == found(conditions=[CONDITION, {**CONDITION, "operator": operator}])
 
 
 @pytest.mark.parametrize("value", [1, 1.5, "x", True, None, [1, "a"], {"a": [None]}], ids=repr)

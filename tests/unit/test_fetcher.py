@@ -46,9 +46,7 @@ def test_a_rule_is_fetched_with_all_its_fields(wire: Wire, pace: Pace) -> None:
         pytest.param(reply(404), RuleNotFoundError, "rule-not-found", id="404"),
         pytest.param(reply(410), RuleNotFoundError, "rule-not-found", id="410"),
         pytest.param(reply(200, {"id": "r"}), UnavailableError, "unexpected-answer", id="no-version"),
-        pytest.param(
-            reply(200, {"id": "x", "version": 7}), UnavailableError, "unexpected-answer", id="other-rule"
-        ),
+        pytest.param(reply(200, {"id": "x", "version": 7}), UnavailableError, "unexpected-answer", id="other-rule"),
         pytest.param(reply(200, b"<html>"), UnavailableError, "unexpected-answer", id="html"),
     ],
 )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebrule.errors import UsageError
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import READ_ONLY, checked_id, is_id
 from fake_org import demo_rule
+
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A slow machine is no reason to fail."""
 
 GOOD = [
     "a",
@@ -48,6 +51,7 @@ def test_what_is_no_id(value: str) -> None:
     assert "target id" in str(caught.value.hint)
 
 
+@calm
 @given(st.text(max_size=140))
 def test_an_id_is_one_segment_of_the_path(value: str) -> None:
     """Whatever is taken as an id, it stays below the rules' own path, without query or fragment."""

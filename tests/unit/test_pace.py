@@ -100,9 +100,7 @@ def test_a_call_that_was_given_up_on_does_not_hold_up_the_end() -> None:
         "except OutOfTimeError:\n"
         "    print('given up')\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
-    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "given up\n", "")
 
 
@@ -229,9 +227,7 @@ def test_under_a_shield_a_wait_that_begins_after_the_signal_is_waited(pace: Pace
 # --- signals --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
-)
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
 def test_a_signal_ends_the_run(pace: Pace, signum: int, status: int) -> None:
     """Without a shield the next thing that takes time raises, with the shell's exit status."""
     pace.interrupt(signum)

@@ -198,14 +198,10 @@ def test_problems_come_in_the_order_of_the_file(write: Write) -> None:
         "unknown-operator",
         "duplicate-target",
     ]
-    assert sorted((p.line, p.column) for p in problems if p.line and p.column) == [
-        (p.line, p.column) for p in problems
-    ]
+    assert sorted((p.line, p.column) for p in problems if p.line and p.column) == [(p.line, p.column) for p in problems]
 
 
-@pytest.mark.parametrize(
-    ("name", "count"), [("priority: 0", "1 mistake"), ("priority: 0\nx: 1", "2 mistakes")]
-)
+@pytest.mark.parametrize(("name", "count"), [("priority: 0", "1 mistake"), ("priority: 0\nx: 1", "2 mistakes")])
 def test_mistakes_are_counted_without_warnings(write: Write, name: str, count: str) -> None:
     """The error names the file and how many mistakes it has; warnings are no mistakes."""
     text = GOOD.replace("priority: 50", name).replace("equals", "sounds-like")
@@ -323,9 +319,7 @@ def test_a_file_made_from_the_rule_changes_nothing(write: Write) -> None:
     assert changes(plan) == []
 
 
-KEPT = GOOD.replace('Authorization: "${env:TOKEN}"', "X-Source: ${keep}").replace(
-    "name: Demo", "name: ${keep}"
-)
+KEPT = GOOD.replace('Authorization: "${env:TOKEN}"', "X-Source: ${keep}").replace("name: Demo", "name: ${keep}")
 
 
 def test_what_a_file_keeps_is_what_the_org_has(write: Write) -> None:
@@ -339,10 +333,7 @@ def test_what_a_file_keeps_is_what_the_org_has(write: Write) -> None:
 @pytest.mark.parametrize("field", ["name", "status", "priority", "conditions", "targets"])
 def test_each_field_may_be_kept(write: Write, field: str) -> None:
     """Every field of a rule may be kept as a whole, and there is nothing to look up in what is kept."""
-    lines = [
-        f"{name}: {json.dumps('${keep}' if name == field else value)}"
-        for name, value in load_fields().items()
-    ]
+    lines = [f"{name}: {json.dumps('${keep}' if name == field else value)}" for name, value in load_fields().items()]
     rule_file: RuleFile = load_rule(write("\n".join(lines)))
     plan = make_plan(rule_file, base())
 

@@ -80,9 +80,7 @@ def test_what_may_pass_is_tried_again(patience: Patience, wire: Wire, outcome: O
         pytest.param(UntrustedHostError("expired"), 1, "untrusted-host", id="untrusted"),
     ],
 )
-def test_tries_come_to_an_end(
-    patience: Patience, wire: Wire, outcome: Outcome, tries: int, code: str
-) -> None:
+def test_tries_come_to_an_end(patience: Patience, wire: Wire, outcome: Outcome, tries: int, code: str) -> None:
     """Three tries, ten where the org asks for patience, and one where the host is not to be trusted."""
     with pytest.raises(EbruleError) as caught:
         asking(patience, wire(*[outcome] * tries))
@@ -279,17 +277,13 @@ def test_what_does_not_exist_is_none(wire: Wire, pace: Pace, status: int) -> Non
     [
         pytest.param(reply(400), InvalidRuleError, "invalid-rule", id="400"),
         pytest.param(reply(403), AccessError, "forbidden", id="403"),
-        pytest.param(
-            reply(302, location="https://evil.example"), UnavailableError, "unexpected-answer", id="302"
-        ),
+        pytest.param(reply(302, location="https://evil.example"), UnavailableError, "unexpected-answer", id="302"),
         pytest.param(reply(200, b"<html>"), UnavailableError, "unexpected-answer", id="html"),
         pytest.param(reply(200, [1]), UnavailableError, "unexpected-answer", id="list"),
         pytest.param(reply(204), UnavailableError, "unexpected-answer", id="empty"),
     ],
 )
-def test_any_other_answer_is_an_error(
-    wire: Wire, pace: Pace, answer: Any, error: type[EbruleError], code: str
-) -> None:
+def test_any_other_answer_is_an_error(wire: Wire, pace: Pace, answer: Any, error: type[EbruleError], code: str) -> None:
     """What is no JSON object is not taken for one."""
     with pytest.raises(error) as caught:
         read(wire, pace, answer)

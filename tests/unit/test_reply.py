@@ -50,9 +50,7 @@ def test_an_object_is_always_an_object(body: Any) -> None:
         pytest.param({}, b"", None, id="none"),
     ],
 )
-def test_the_correlation_id_is_the_headers_or_the_bodys(
-    headers: dict[str, str], body: Any, found: str | None
-) -> None:
+def test_the_correlation_id_is_the_headers_or_the_bodys(headers: dict[str, str], body: Any, found: str | None) -> None:
     """Support asks for it, so it is taken from wherever it stands."""
     assert found == reply(500, body, **headers).correlation_id
 

@@ -78,9 +78,7 @@ FORMS = ("imf-fixdate", "rfc850-date", "asctime-date")
 # --- meanings -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("meaning", "statuses"), STATUSES.items(), ids=lambda value: getattr(value, "name", "")
-)
+@pytest.mark.parametrize(("meaning", "statuses"), STATUSES.items(), ids=lambda value: getattr(value, "name", ""))
 def test_every_status_means_what_the_table_says(meaning: Meaning, statuses: set[int]) -> None:
     """Each status has the meaning that the table of replies gives it."""
     assert dict.fromkeys(statuses, meaning) == {status: meaning_of(reply(status)) for status in statuses}
@@ -96,9 +94,7 @@ def test_every_transport_error_has_a_meaning() -> None:
     assert set(ERRORS) == set(TransportError.__subclasses__())
 
 
-@pytest.mark.parametrize(
-    ("error", "meaning"), ERRORS.items(), ids=lambda value: getattr(value, "__name__", "")
-)
+@pytest.mark.parametrize(("error", "meaning"), ERRORS.items(), ids=lambda value: getattr(value, "__name__", ""))
 def test_a_transport_error_means_what_the_table_says(error: type[TransportError], meaning: Meaning) -> None:
     """What was never sent was not applied; what broke off may have been."""
     assert meaning == meaning_of(error("why"))
@@ -113,13 +109,9 @@ def test_an_unknown_transport_error_may_have_been_applied() -> None:
     ("body", "meaning"),
     [
         pytest.param({"message": "Version 3 does not match the current version"}, Meaning.STALE, id="stale"),
-        pytest.param(
-            {"message": "DOES NOT MATCH THE CURRENT VERSION: 4"}, Meaning.STALE, id="stale-in-capitals"
-        ),
+        pytest.param({"message": "DOES NOT MATCH THE CURRENT VERSION: 4"}, Meaning.STALE, id="stale-in-capitals"),
         pytest.param({"description": "rate limit exceeded for client"}, Meaning.RATE_LIMITED, id="throttled"),
-        pytest.param(
-            {"error_description": "Rate Limit Exceeded"}, Meaning.RATE_LIMITED, id="throttled-oauth"
-        ),
+        pytest.param({"error_description": "Rate Limit Exceeded"}, Meaning.RATE_LIMITED, id="throttled-oauth"),
         pytest.param({"message": "priority is out of range"}, Meaning.REFUSED, id="other"),
         pytest.param({"message": 5}, Meaning.REFUSED, id="message-no-text"),
         pytest.param(b"<html>does not match the current version</html>", Meaning.REFUSED, id="html"),
@@ -244,9 +236,7 @@ def test_a_leap_second_is_no_second_too_early() -> None:
     assert midnight == http_date("Sat, 31 Dec 2016 23:59:60 GMT", NOON)
 
 
-@pytest.mark.parametrize(
-    ("digits", "year"), [("26", 2026), ("76", 2076), ("77", 1977), ("99", 1999), ("00", 2000)]
-)
+@pytest.mark.parametrize(("digits", "year"), [("26", 2026), ("76", 2076), ("77", 1977), ("99", 1999), ("00", 2000)])
 def test_a_year_of_two_digits_is_at_most_50_years_ahead(digits: str, year: int) -> None:
     """RFC 9110: what seems to be more than 50 years ahead is the most recent such year of the past."""
     found = http_date(f"Thursday, 01-Jan-{digits} 12:00:00 GMT", NOON)
@@ -292,14 +282,8 @@ def asking(draw: st.DrawFn) -> tuple[dict[str, str], float]:
     }, seconds
 
 
-@settings(max_examples=500, deadline=None)
-@given(asked=asking(), chance=chances, tries=st.integers(1, 40))
-@example(asked=({"retry-after": "0"}, 0.0), chance=0.0, tries=1)
-@example(asked=({"retry-after": "120"}, 120.0), chance=0.0, tries=1)
-def test_a_wait_is_never_shorter_than_asked_nor_much_longer(
-    asked: tuple[dict[str, str], float], chance: float, tries: int
-) -> None:
-    """The run waits as long as it was asked and a jitter more, or gives up at once; it never is early."""
+def check_wait(asked: tuple[dict[str, str], float], chance: float, tries: int) -> None:
+    """Wait as headers ask, in a run of 120 seconds; fail where that is too early or too late."""
     headers, seconds = asked
     clock = FakeClock()
     pace = Pace(120.0, clock=clock, random=lambda: chance)
@@ -311,6 +295,24 @@ def test_a_wait_is_never_shorter_than_asked_nor_much_longer(
         assert seconds + MAX_JITTER_SECONDS > 120.0
     else:
         assert seconds <= clock.monotonic() <= min(seconds + MAX_JITTER_SECONDS, 120.0)
+
+
+@settings(max_examples=500, deadline=None)
+@given(asked=asking(), chance=chances, tries=st.integers(1, 40))
+@example(asked=({"retry-after": "0"}, 0.0), chance=0.0, tries=1)
+@example(asked=({"retry-after": "120"}, 120.0), chance=0.0, tries=1)
+def test_a_wait_is_never_shorter_than_asked_nor_much_longer(
+    asked: tuple[dict[str, str], float], chance: float, tries: int
+) -> None:
+    """The run waits as long as it was asked and a jitter more, or gives up at once; it never is early."""
+    check_wait(asked, chance, tries)
+
+
+@pytest.mark.full
+def test_ten_thousand_waits_are_never_shorter_than_asked() -> None:
+    """The same with the full count of headers."""
+    proof = given(asked=asking(), chance=chances, tries=st.integers(1, 40))(check_wait)
+    settings(max_examples=10_000, deadline=None)(proof)()
 
 
 @settings(max_examples=500, deadline=None)
@@ -343,10 +345,7 @@ def test_jitter_only_adds_to_what_was_asked(chance: float, seconds: float) -> No
 )
 def test_without_a_usable_wait_the_backoff_counts(headers: dict[str, str]) -> None:
     """Full jitter from 1 to 20 seconds takes the place of a header that says nothing."""
-    found = [
-        wait_seconds(headers, tries, RATE_LIMIT_BACKOFF, now=NOON, random=lambda: 0.5)
-        for tries in range(1, 8)
-    ]
+    found = [wait_seconds(headers, tries, RATE_LIMIT_BACKOFF, now=NOON, random=lambda: 0.5) for tries in range(1, 8)]
     assert found == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
 

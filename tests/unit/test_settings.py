@@ -49,9 +49,7 @@ def missing(environ: dict[str, str], **options: Any) -> AccessError:
 @pytest.mark.parametrize(("region", "domain"), REGIONS.items(), ids=list(REGIONS))
 def test_a_region_is_known_by_name_and_domain(region: str, domain: str, prefix: str) -> None:
     """The AWS region, its domain, and the hosts that people paste lead to the same org, under one name."""
-    expected = Org(
-        region, f"https://api.{domain}", f"https://login.{domain}", "id", SecretStr("canary-secret")
-    )
+    expected = Org(region, f"https://api.{domain}", f"https://login.{domain}", "id", SecretStr("canary-secret"))
     assert expected == org({}, region=region)
     assert expected == org({}, region=f" {prefix}{domain.upper()} ")
 
@@ -79,9 +77,7 @@ def test_an_unknown_region_suggests_the_nearest(region: str, near: str) -> None:
     assert ("unknown-region", f'Did you mean "{near}"?') == (caught.value.code, caught.value.hint)
 
 
-@pytest.mark.parametrize(
-    "region", ["", "????", "evil.example/mypurecloud.com", "mypurecloud.com.evil.example@x:1/2"]
-)
+@pytest.mark.parametrize("region", ["", "????", "evil.example/mypurecloud.com", "mypurecloud.com.evil.example@x:1/2"])
 def test_no_other_host_is_a_region(region: str) -> None:
     """A region is one of the table; what only looks like one leads nowhere."""
     with pytest.raises(UsageError):
@@ -165,9 +161,7 @@ def test_without_a_near_one_all_regions_are_named() -> None:
         ),
     ],
 )  # fmt: skip
-def test_the_org_is_what_comes_first(
-    options: dict[str, str], environ: dict[str, str], api: str, login: str
-) -> None:
+def test_the_org_is_what_comes_first(options: dict[str, str], environ: dict[str, str], api: str, login: str) -> None:
     """An option goes before the environment, and the environment's own names before the seed's."""
     found = org(environ, **options)
     assert (api, login) == (found.api_url, found.login_url)

@@ -253,9 +253,7 @@ def test_attempts_are_counted(step: Step) -> None:
 
 def test_attempts_spent_on_conflicts() -> None:
     """When somebody else is faster every time, the update gives up, and nothing of it was applied."""
-    update = Update(
-        FakeOrg(puts=tuple(after({"name": f"Name {n}"}) for n in range(9))), policy=Policy(max_attempts=3)
-    )
+    update = Update(FakeOrg(puts=tuple(after({"name": f"Name {n}"}) for n in range(9))), policy=Policy(max_attempts=3))
 
     assert failed(update, UnavailableError).code == "attempts-spent"
     assert (update.updater.attempts, update.updater.conflicts) == (3, 3)
@@ -377,9 +375,7 @@ def test_a_conflict_without_a_newer_version_is_tried_again(policy: Policy) -> No
     assert (update.story, update.merges) == ("intent@7 PUT@7 GET intent@7 PUT@7", [])
 
 
-@pytest.mark.parametrize(
-    "old", [{"priority": 60}, {"priority": 40}, {}], ids=["ours", "another", "the base's"]
-)
+@pytest.mark.parametrize("old", [{"priority": 60}, {"priority": 40}, {}], ids=["ours", "another", "the base's"])
 def test_an_old_state_after_a_conflict_is_not_believed(old: dict[str, Any]) -> None:
     """A replica that lags behind what was read before is asked again; its state tells nothing."""
     update = Update(FakeOrg(puts=(after(DISJOINT),), gets=(shows(6, name="Demo", **old),)))

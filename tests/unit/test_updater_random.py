@@ -96,9 +96,7 @@ EDITS: list[Named] = [
 unclear = st.tuples(st.sampled_from(EFFECTS), st.sampled_from(UNCLEAR))
 clear = st.tuples(st.just(EFFECTS[2]), st.sampled_from(CLEAR))
 put_core = st.one_of(unclear, unclear, clear, st.just((EFFECTS[2], ORDINARY)))
-get_core = st.one_of(
-    st.just((EFFECTS[2], ORDINARY)), st.tuples(st.just(EFFECTS[2]), st.sampled_from(READINGS))
-)
+get_core = st.one_of(st.just((EFFECTS[2], ORDINARY)), st.tuples(st.just(EFFECTS[2]), st.sampled_from(READINGS)))
 edits: st.SearchStrategy[list[Named]] = st.one_of(st.just([]), st.lists(st.sampled_from(EDITS), max_size=2))
 
 
@@ -140,9 +138,7 @@ def judge(update: Update, outcome: Landed | EbruleError) -> None:
         assert not ours, f"{outcome!r}, and it was applied"
 
 
-def run(
-    puts: list[Any], gets: list[Any], policy: Policy, sleeping: list[int]
-) -> tuple[Update, Landed | EbruleError]:
+def run(puts: list[Any], gets: list[Any], policy: Policy, sleeping: list[int]) -> tuple[Update, Landed | EbruleError]:
     """Run an update under a script, and hold it to its limits."""
     org = FakeOrg(puts=built(puts, 100), gets=built(gets, 200))
     update = Update(org, policy=policy, deadline=DEADLINE)
@@ -174,7 +170,7 @@ policies = st.sampled_from(
         Policy(max_attempts=MAX_ATTEMPTS, pinned=True),
     ]
 )
-many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @many

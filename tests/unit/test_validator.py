@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -29,6 +29,9 @@ RULE: dict[str, Any] = {
     "targets": [{"id": "t1", "url": "https://x", "headers": {"A": "b"}}],
 }
 CANARY = "c4nary"
+
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A slow machine is no reason to fail."""
 
 
 class Leaf(BaseModel):
@@ -332,14 +335,14 @@ def test_values_that_stand_for_others_are_not_looked_at() -> None:
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 anything = st.recursive(
     leaves,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=6,
 )
 
 
+@calm
 @given(
-    st.dictionaries(
-        st.sampled_from([*RULE, "id", "version", "kind", "description"]) | st.text(max_size=4), anything
-    )
+    st.dictionaries(st.sampled_from([*RULE, "id", "version", "kind", "description"]) | st.text(max_size=4), anything)
 )
 def test_whatever_a_file_says_is_told_in_order(data: dict[str, Any]) -> None:
     """No data breaks the check, and each problem has an id, a path that leads from the top, and a message."""

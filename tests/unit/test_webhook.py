@@ -71,9 +71,7 @@ def test_a_request_is_signed_as_it_is_sent() -> None:
 def test_without_a_secret_nothing_is_signed() -> None:
     """The other headers are there all the same, and no credentials of the org are."""
     headers = Endpoint(URL).request(EVENT, NOON).headers
-    assert {"Content-Type", "Accept-Encoding", "User-Agent", "webhook-id", "webhook-timestamp"} == set(
-        headers
-    )
+    assert {"Content-Type", "Accept-Encoding", "User-Agent", "webhook-id", "webhook-timestamp"} == set(headers)
 
 
 @pytest.mark.parametrize("count", [24, 32, 64])
@@ -248,9 +246,7 @@ def test_an_event_holds_any_text() -> None:
 def deliver(transport: ScriptedTransport, pace: Pace) -> tuple[bool, list[Try]]:
     """Deliver an event, and tell how it went."""
     tries: list[Try] = []
-    done = send_event(
-        Endpoint(URL, SecretStr(SECRET)), EVENT, transport=transport, pace=pace, on_try=tries.append
-    )
+    done = send_event(Endpoint(URL, SecretStr(SECRET)), EVENT, transport=transport, pace=pace, on_try=tries.append)
     return done, tries
 
 
@@ -288,9 +284,7 @@ def test_a_later_try_may_deliver(wire: Wire, pace: Pace) -> None:
     done, tries = deliver(transport, pace)
     assert (done, [tried.success for tried in tries]) == (True, [False, False, True])
     assert [request.headers["webhook-id"] for request in transport.requests] == ["msg_1"] * 3
-    stamps = [
-        int(request.headers["webhook-timestamp"]) - int(NOON.timestamp()) for request in transport.requests
-    ]
+    stamps = [int(request.headers["webhook-timestamp"]) - int(NOON.timestamp()) for request in transport.requests]
     assert stamps == [0, 2, 2]
     signatures = {request.headers["webhook-signature"] for request in transport.requests}
     assert len(signatures) == 2, "each try is signed with its own timestamp"
@@ -302,9 +296,7 @@ def test_gone_ends_the_tries(wire: Wire, pace: Pace) -> None:
 
 
 @pytest.mark.parametrize("asked", ["10", "3600", "9" * 5_000], ids=["ten-seconds", "an-hour", "5000-digits"])
-def test_a_wait_longer_than_what_is_left_ends_the_tries(
-    wire: Wire, pace: Pace, clock: FakeClock, asked: str
-) -> None:
+def test_a_wait_longer_than_what_is_left_ends_the_tries(wire: Wire, pace: Pace, clock: FakeClock, asked: str) -> None:
     """Nobody waits for what will not fit, and nobody comes back too early."""
     assert (False, [Try(1, 429)]) == deliver(wire(reply(429, retry_after=asked)), pace)
     assert clock.sleeps == []

@@ -76,7 +76,7 @@ def _no_reply(meaning: Meaning, error: TransportError, doing: str) -> EbruleErro
     if meaning is Meaning.UNTRUSTED:
         return AccessError(
             f"{doing}: the host could not prove who it is: {error}",
-            hint="Check the host name; --ca-file or SSL_CERT_FILE name further certificates to trust.",
+            hint="Check the host name; --ca-file or SSL_CERT_FILE name the certificates to trust.",
             code="untrusted-host",
         )
     if meaning is Meaning.NOT_SENT:

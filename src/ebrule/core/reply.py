@@ -50,10 +50,14 @@ class Reply:
         context = self.object.get("contextId")
         return self.headers.get("inin-correlation-id") or (context if isinstance(context, str) else None)
 
-    def error_text(self) -> str:
-        """Return what the server says went wrong, or an empty text. The token endpoint has fields of its own."""
+    def error_texts(self) -> list[str]:
+        """Return what the server says went wrong, the best first. The token endpoint has fields of its own."""
         fields = (self.object.get(name) for name in ("message", "error_description", "description", "error"))
-        return next((text for text in fields if isinstance(text, str) and text), "")
+        return [text for text in fields if isinstance(text, str) and text]
+
+    def error_text(self) -> str:
+        """Return the best of what the server says went wrong, or an empty text."""
+        return next(iter(self.error_texts()), "")
 
 
 def _no_constant(name: str) -> Any:

@@ -67,7 +67,7 @@ def meaning_of(outcome: Reply | TransportError) -> Meaning:
     if isinstance(outcome, TransportError):
         return Meaning.UNCLEAR
     if outcome.status == 400:  # noqa: PLR2004 - a status code
-        message = outcome.error_text().lower()
+        message = " ".join(outcome.error_texts()).lower()
         if _STALE_MESSAGE in message:
             return Meaning.STALE
         if _THROTTLED_TOKEN in message:

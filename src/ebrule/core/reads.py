@@ -61,7 +61,7 @@ class Patience:
                 outcome = error
             meaning = meaning_of(outcome)
             if isinstance(outcome, Reply):
-                self._note(outcome)
+                self._hold_back(slow_down(outcome.headers))
                 if meaning not in _REASONS:
                     return outcome
             if meaning not in _REASONS or tries >= _REASONS[meaning][2] or not self._take():
@@ -72,6 +72,8 @@ class Patience:
         reason, backoff, attempts = _REASONS[meaning]
         headers = outcome.headers if isinstance(outcome, Reply) else {}
         seconds = wait_seconds(headers, tries, backoff, now=self._pace.clock.now(), random=self._pace.random)
+        if meaning is Meaning.RATE_LIMITED:
+            self._hold_back(seconds)  # the limit is that of the token: it holds for the reads beside this one too
         wait(self._pace, seconds, reason, tries + 1, attempts)
 
     def _take(self) -> bool:
@@ -79,13 +81,12 @@ class Patience:
             self._retries -= 1
             return self._retries >= 0
 
-    def _note(self, reply: Reply) -> None:
-        seconds = slow_down(reply.headers)
+    def _hold_back(self, seconds: float) -> None:
         with self._lock:
-            self._not_before = self._pace.clock.monotonic() + seconds if seconds else 0.0
+            self._not_before = max(self._not_before, self._pace.clock.monotonic() + seconds)
 
     def _hold(self, attempt: int) -> None:
-        """Wait until the rate limit's window has room, if the last reply said that it is nearly full."""
+        """Wait until the rate limit has room again, if a reply said that it has little."""
         seconds = self._not_before - self._pace.clock.monotonic()
         if seconds > 0:
             wait(self._pace, seconds, "close to the org's rate limit", attempt, RATE_LIMITED_TRIES)

@@ -162,7 +162,7 @@ def send_event(
         seconds = max(asked or 0.0, _BACKOFF.seconds(attempt, pace.random))
         left = min(ends - pace.clock.monotonic(), pace.left())
         if tried.status == _GONE or attempt == TRIES or seconds >= left or pace.interrupted is not None:
-            return False
+            break
         pace.sleep(seconds)
     return False
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -106,7 +107,13 @@ def update_rule(
     pace = pace or Pace(settings.deadline)
     environ = os.environ if environ is None else environ
     run = _Update(settings, options or UpdateOptions(), pace, environ, transport)
-    return run.run(partial(load_rule, source, environ=environ, stdin=stdin))
+    return run.run(partial(load_rule, source, environ=environ, stdin=stdin or _own_input()))
+
+
+def _own_input() -> IO[bytes] | None:
+    """Standard input without its buffer, whose lock a thread that waits for input would hold at the process's end."""
+    buffer = getattr(sys.stdin, "buffer", None)
+    return getattr(buffer, "raw", buffer)
 
 
 def plan_update(

@@ -339,3 +339,11 @@ def test_a_stale_answer_after_an_unclear_put_may_say_when_to_come_back() -> None
 
     assert update.run().changed
     assert (update.org.clock.sleeps, update.org.too_early) == ([0.1, 3.5], [])
+
+
+def test_a_refusal_is_forgotten_with_the_put_that_it_followed() -> None:
+    """Once the update starts over, an old refusal does not keep a new unclear PUT from being sent again."""
+    update = Update(FakeOrg(puts=(lost, answers(403), lost), gets=(ordinary, after(DISJOINT))))
+
+    assert (update.run().rule.version, len(update.org.ours)) == (9, 1)
+    assert update.story.endswith("GET edit intent@8 PUT@8 GET intent@8 PUT@8")

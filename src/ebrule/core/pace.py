@@ -28,6 +28,9 @@ T = TypeVar("T")
 GRACE_SECONDS = 5.0
 """How long a run that was told to stop may go on to find out what became of its PUT."""
 
+ANSWER_SECONDS = 1.0
+"""How much of that a call under way gets to be answered; the rest is for asking back."""
+
 CALLS_AT_ONCE = 8
 
 
@@ -173,11 +176,12 @@ class Pace:
         the thread is then left to itself.
         """
         inbox: SimpleQueue[Any] = SimpleQueue()
+        heard = len(self._signals)
         self.check()
         if self.left() <= 0:
             raise OutOfTimeError
         _start(function, inbox)
-        result: T = self._await(inbox, limit).unwrap()
+        result: T = self._await(inbox, limit, heard).unwrap()
         return result
 
     def call_all(self, functions: Sequence[Callable[[], T]]) -> list[T]:
@@ -196,7 +200,7 @@ class Pace:
                 index, function = waiting.pop()
                 _start(function, inbox, tag=index)
                 running.add(index)
-            index, ended = self._await(inbox, self.left())
+            index, ended = self._await(inbox, self.left(), len(self._signals))
             done[index] = ended
             running.remove(index)
             if ended.error is not None:
@@ -204,11 +208,14 @@ class Pace:
                 failed = min(failed, index)
         return [done[index].unwrap() for index in sorted(done)]
 
-    def _await(self, inbox: SimpleQueue[Any], seconds: float) -> Any:
+    def _await(self, inbox: SimpleQueue[Any], seconds: float, heard: int) -> Any:
         until = self.clock.monotonic() + seconds
         with self._listening(inbox):
             while True:
                 self.check()
+                if len(self._signals) > heard:  # an answer that never comes must leave time to ask back
+                    heard = len(self._signals)
+                    until = min(until, self.clock.monotonic() + ANSWER_SECONDS)
                 left = min(until - self.clock.monotonic(), self.left())
                 if left <= 0:
                     raise OutOfTimeError

@@ -16,23 +16,25 @@ from ebrule.sandbox.trace import trace_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from ebrule.sandbox.scopes import Need
     from ebrule.sandbox.services import Services
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The OAuth client behind a request, and what its token allows."""
+    """The OAuth client behind a request, and what its token allows until ``expires``, seconds since the epoch."""
 
     client_id: str
     scopes: frozenset[str]
+    expires: float
 
 
-async def authorize(request: Request, scope: str | None = None) -> Caller:
+async def authorize(request: Request, need: Need | None = None) -> Caller:
     """Let a request in, and count it against its token's rate limit.
 
     Args:
         request: The request; its reply gets the rate limit's headers, also where it is refused from here on.
-        scope: The scope that it needs, if any.
+        need: The scopes of which it needs one, if any.
 
     Raises:
         ApiError: 401 without a good token, 429 past the limit, 403 without the scope.
@@ -42,14 +44,14 @@ async def authorize(request: Request, scope: str | None = None) -> Caller:
     if usage:
         trace_of(request.scope).headers.update(usage.headers())
         usage.check()
-    if scope and scope not in caller.scopes:
+    if need and caller.scopes.isdisjoint(need.scopes):
         raise ApiError(
             403,
             "Unable to perform the requested action. You must have at least one of the following permissions"
-            f" assigned: [{scope}]",
+            f" assigned: [{need.names}]",
             "missing.any.permissions",
-            details=(Detail("missing.any.permissions", "scope", scope),),
-            params={"permissions": f"[{scope}]"},
+            details=(Detail("missing.any.permissions", "scope", need.names),),
+            params={"permissions": f"[{need.names}]"},
         )
     return caller
 
@@ -74,4 +76,4 @@ def _admit(services: Services, token: str) -> tuple[Caller, limits.Usage | None]
         if grant is None or grant.expires <= now:
             raise ApiError(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
         usage = limits.count(connection, grant.digest, allowed=allowed, now=now) if allowed else None
-    return Caller(grant.client_id, grant.scopes), usage
+    return Caller(grant.client_id, grant.scopes, grant.expires), usage

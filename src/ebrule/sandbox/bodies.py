@@ -42,8 +42,20 @@ async def read_json_object(request: Request) -> dict[str, Any]:
     """Read a JSON object in UTF-8.
 
     Raises:
-        ApiError: 415 and 413 as above; 400 for anything but one JSON object, for numbers that JSON does not
-            have, for text that is no Unicode, and for more than 64 levels.
+        ApiError: As ``read_json``; 400 also for anything but an object.
+    """
+    value = await read_json(request)
+    if not isinstance(value, dict):
+        raise ApiError(400, "The request body must be a JSON object.")
+    return value
+
+
+async def read_json(request: Request) -> Any:
+    """Read one JSON value in UTF-8.
+
+    Raises:
+        ApiError: 415 and 413 as above; 400 for anything but JSON, for numbers that JSON does not have, for text
+            that is no Unicode, and for more than 64 levels.
     """
     body = await read_body(request, "application/json")
     try:
@@ -51,8 +63,6 @@ async def read_json_object(request: Request) -> dict[str, Any]:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"The request body is not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ApiError(400, "The request body must be a JSON object.")
     if not _fits(value, MAX_DEPTH):
         raise ApiError(400, f"The request body is nested more than {MAX_DEPTH} levels deep.")
     return value

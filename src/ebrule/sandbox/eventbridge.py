@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.endpoints import HTTPEndpoint
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ebrule.sandbox import resources, seed
+from ebrule.sandbox import resources, scopes, seed
 from ebrule.sandbox.access import authorize
 from ebrule.sandbox.bodies import read_json_object
 from ebrule.sandbox.openapi import ID_PATTERN, Operation
-from ebrule.sandbox.replies import ApiError, Detail
+from ebrule.sandbox.replies import Detail
 from ebrule.sandbox.services import services_of
 from ebrule.sandbox.trace import trace_of
+from ebrule.sandbox.validation import Open, Text, Version, details_of, refuse_if_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,31 +31,20 @@ if TYPE_CHECKING:
 
 MAX_CONDITIONS: Final = 15
 MAX_EXPRESSION_CHARACTERS: Final = 1000
-READ: Final = "eventbridge:read"
-WRITE: Final = "eventbridge:write"
 
 _RULE_PATH: Final = "/api/v2/eventbridge/routing/rules/{id}"
 _TARGET_PATH: Final = "/api/v2/eventbridge/targets/{id}"
-_MAX_VERSION: Final = 2**31 - 1
-
-_Text = Annotated[str, Field(min_length=1)]
 
 
-class _Open(BaseModel):
-    """Takes JSON's types as they are, and keeps the fields that it does not know."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class Condition(_Open):
+class Condition(Open):
     """A test of one field of the event; all of a rule's conditions must hold."""
 
-    field: _Text
-    operator: _Text
+    field: Text
+    operator: Text
     value: JsonValue = None
 
 
-class Target(_Open):
+class Target(Open):
     """Where matching events go; ``id`` names a target that exists."""
 
     id: Annotated[str, Field(pattern=ID_PATTERN)]
@@ -63,7 +53,7 @@ class Target(_Open):
     headers: dict[str, str] | None = None
 
 
-class RuleUpdate(_Open):
+class RuleUpdate(Open):
     """The body of a PUT: the whole rule, and the version that it was made from.
 
     All conditions together, each as JSON text with a space after every comma and colon, may have 1,000
@@ -93,8 +83,8 @@ class RuleUpdate(_Open):
         }
     )
 
-    version: Annotated[int, Field(ge=1, le=_MAX_VERSION)]
-    name: _Text
+    version: Version
+    name: Text
     description: str | None = None
     status: Literal["enabled", "disabled"]
     priority: Annotated[int, Field(ge=1, le=1000)]
@@ -102,7 +92,9 @@ class RuleUpdate(_Open):
     targets: list[Target]
 
 
-class _Author(BaseModel):
+class Author(Open):
+    """The OAuth client behind a change."""
+
     id: str
 
 
@@ -110,38 +102,38 @@ class Rule(RuleUpdate):
     """A rule as stored; a PUT ignores the fields that ``RuleUpdate`` does not have."""
 
     id: str
-    dateCreated: str  # noqa: N815 - the wire's own spelling
-    dateModified: str  # noqa: N815 - the wire's own spelling
-    createdBy: _Author  # noqa: N815 - the wire's own spelling
-    modifiedBy: _Author  # noqa: N815 - the wire's own spelling
-    selfUri: str  # noqa: N815 - the wire's own spelling
+    date_created: str
+    date_modified: str
+    created_by: Author
+    modified_by: Author
+    self_uri: str
 
 
-class TargetEntity(_Open):
+class TargetEntity(Open):
     """A target that rules may name."""
 
     id: str
     name: str
     status: Literal["active"]
-    selfUri: str  # noqa: N815 - the wire's own spelling
+    self_uri: str
 
 
 class _RuleEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
-        await authorize(request, READ)
+        await authorize(request, scopes.RULE_READ)
         database = services_of(request).database
         rule = await run_in_threadpool(resources.read, database, seed.RULE, request.path_params["id"])
         return _rule_response(rule)
 
     async def put(self, request: Request) -> Response:
-        caller = await authorize(request, WRITE)
+        caller = await authorize(request, scopes.RULE_WRITE)
         body = await read_json_object(request)
         rule = await run_in_threadpool(_replace, request, body, caller)
         return _rule_response(rule)
 
 
 async def _read_target(request: Request) -> Response:
-    await authorize(request, READ)
+    await authorize(request, scopes.RULE_READ)
     database = services_of(request).database
     target = await run_in_threadpool(resources.read, database, seed.TARGET, request.path_params["id"])
     self_uri = _TARGET_PATH.format(id=target.id)
@@ -155,10 +147,7 @@ def _rule_response(rule: resources.Resource) -> Response:
 def _replace(request: Request, body: dict[str, Any], caller: Caller) -> resources.Resource:
     database = services_of(request).database
     present = resources.read(database, seed.RULE, request.path_params["id"])
-    details = tuple(_problems(database, body, present))
-    if details:
-        fields = ", ".join(dict.fromkeys(detail.fieldName for detail in details))
-        raise ApiError(400, f"The rule is not valid. Check: {fields}", details=details)
+    refuse_if_any(_problems(database, body, present), "rule")
     return resources.replace(
         database,
         seed.RULE,
@@ -174,9 +163,7 @@ def _problems(database: Database, body: dict[str, Any], present: resources.Resou
     try:
         rule = RuleUpdate.model_validate(body)
     except ValidationError as error:
-        for problem in error.errors(include_url=False, include_context=False, include_input=False):
-            code = f"{'required' if problem['type'] == 'missing' else 'invalid'}.field"
-            yield Detail(code, _field_name(problem["loc"]), present.id, name)
+        yield from details_of(error, present.id, name)
         return
     if _expression_characters(body["conditions"]) > MAX_EXPRESSION_CHARACTERS:
         yield Detail("expressions.too.long", "conditions", present.id, name)
@@ -184,10 +171,6 @@ def _problems(database: Database, body: dict[str, Any], present: resources.Resou
     for index, target in enumerate(rule.targets):
         if target.id in unknown:
             yield Detail("target.not.found", f"targets[{index}].id", target.id)
-
-
-def _field_name(location: tuple[int | str, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
 
 
 def _expression_characters(conditions: list[Any]) -> int:
@@ -206,7 +189,7 @@ OPERATIONS: Final = (
         "getEventbridgeRoutingRule",
         "Read a rule",
         Rule,
-        scope=READ,
+        need=scopes.RULE_READ,
         errors=_REFUSED_READS,
         ids=("demo-rule", "demo-rule-unknown-fields"),
     ),
@@ -216,7 +199,7 @@ OPERATIONS: Final = (
         "putEventbridgeRoutingRule",
         "Replace a rule, if it still has the version that the body names",
         Rule,
-        scope=WRITE,
+        need=scopes.RULE_WRITE,
         body=RuleUpdate,
         errors=(*_REFUSED_READS, 400, 409, 413, 415),
         ids=("demo-rule", "demo-rule-unknown-fields"),
@@ -227,7 +210,7 @@ OPERATIONS: Final = (
         "getEventbridgeTarget",
         "Read a target",
         TargetEntity,
-        scope=READ,
+        need=scopes.RULE_READ,
         errors=_REFUSED_READS,
         ids=("target-uuid-12345", "target-001"),
     ),

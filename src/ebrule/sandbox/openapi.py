@@ -11,22 +11,27 @@ from pydantic.json_schema import models_json_schema
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ebrule.sandbox.scopes import Need
+
 ID_PATTERN: Final = "^[A-Za-z0-9._-]{1,128}$"
 """What every id in a path looks like."""
 
 _REF: Final = "#/components/schemas/{model}"
 _DESCRIPTION: Final = (
-    "A local Genesys Cloud for event-routing rules. The resources under /api/v2/eventbridge are those of the "
-    "EventBridge routing rule contract; they are not part of the public Genesys Cloud API definition. "
+    "A local Genesys Cloud for event-routing rules. The resources under /api/v2/eventbridge and /api/v2/health are "
+    "those of the EventBridge routing rule contract; they are not part of the public Genesys Cloud API definition. "
+    "All others are. "
     "The well-known client is `sandbox` with the secret `sandbox-secret`."
 )
 _ERRORS: Final = {
-    400: "The body is no valid JSON, or breaks the rules of the resource; `details` name the fields.",
+    400: "A parameter is wrong, or the body is no valid JSON, or breaks the rules of the resource; `details` name the"
+    " fields.",
     401: "No token, or one that is unknown or expired.",
     403: "The token's client lacks the scope.",
     404: "No such resource.",
     405: "The resource has no such method; `Allow` names those that it has.",
     409: "The `version` of the body is not the current one. Nothing was changed.",
+    410: "It was there, and is deleted.",
     413: "The body is over 256 KiB.",
     415: "The body has another media type.",
     429: "Over the rate limit of the token.",
@@ -85,6 +90,21 @@ class ErrorBody(BaseModel):
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """A parameter of a query; all of them are optional.
+
+    Args:
+        name: As it is written in the URL.
+        schema: The JSON schema of its value.
+        description: One line.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    description: str
+
+
+@dataclass(frozen=True)
 class Operation:
     """What the document says about one method of one path.
 
@@ -93,12 +113,13 @@ class Operation:
         path: With its parameters in braces; every one of them is an id.
         name: The ``operationId``.
         summary: One line.
-        reply: The model of the 200 reply.
-        scope: The OAuth scope that the caller needs, if any.
+        reply: The model of the reply when all is well, or None for a 204 without content.
+        need: The OAuth scopes of which the caller needs one, if any.
         body: The model of the request's body, if it has one.
         media_type: The body's media type.
         errors: Statuses of the error replies, beside 401 and 405, which all operations have.
         ids: Examples of the path's ids; none where the path has no id.
+        query: The parameters of its query.
         security: ``oauth`` for a bearer token, ``client`` for id and secret.
         error_model: The model of the error replies but for 405, 413 and 415.
     """
@@ -107,12 +128,13 @@ class Operation:
     path: str
     name: str
     summary: str
-    reply: type[BaseModel]
-    scope: str | None = None
+    reply: type[BaseModel] | None
+    need: Need | None = None
     body: type[BaseModel] | None = None
     media_type: str = "application/json"
     errors: tuple[int, ...] = ()
     ids: tuple[str, ...] = ()
+    query: tuple[Parameter, ...] = ()
     security: str = "oauth"
     error_model: type[BaseModel] = ErrorBody
 
@@ -129,7 +151,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         used = (operation.reply, operation.body, operation.error_model)
         models.update({model.__name__: model for model in used if model})
     _, schemas = models_json_schema([(model, "validation") for model in models.values()], ref_template=_REF)
-    scopes = sorted({operation.scope for operation in described if operation.scope})
+    scopes = sorted({scope for operation in described if operation.need for scope in operation.need.scopes})
     paths: dict[str, dict[str, Any]] = {}
     for operation in described:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
@@ -151,7 +173,7 @@ def _security_schemes(scopes: Iterable[str]) -> dict[str, Any]:
 
 def _operation(operation: Operation) -> dict[str, Any]:
     counted = {} if operation.security == "client" else _RATE_LIMIT_HEADERS
-    replies = {"200": _reply("Done.", operation.reply, counted)}
+    replies = {"200" if operation.reply else "204": _reply("Done.", operation.reply, counted)}
     for status in sorted({401, 405, *operation.errors}):
         # These are refused before an operation's own errors come in.
         model = ErrorBody if status in (405, 413, 415) else operation.error_model
@@ -159,11 +181,15 @@ def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "security": [{operation.security: [operation.scope] if operation.scope else []}],
+        "security": [{operation.security: [scope]} for scope in operation.need.scopes]
+        if operation.need
+        else [{operation.security: []}],
         "responses": replies,
     }
-    if operation.ids:
-        described["parameters"] = [_id_parameter(operation.ids)]
+    parameters = [_id_parameter(operation.ids)] if operation.ids else []
+    parameters += [_query_parameter(parameter) for parameter in operation.query]
+    if parameters:
+        described["parameters"] = parameters
     if operation.body:
         content = {operation.media_type: {"schema": _ref(operation.body)}}
         described["requestBody"] = {"required": True, "content": content}
@@ -180,15 +206,26 @@ def _id_parameter(examples: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _reply(description: str, model: type[BaseModel], headers: Mapping[str, str]) -> dict[str, Any]:
+def _query_parameter(parameter: Parameter) -> dict[str, Any]:
     return {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+    }
+
+
+def _reply(description: str, model: type[BaseModel] | None, headers: Mapping[str, str]) -> dict[str, Any]:
+    reply: dict[str, Any] = {
         "description": description,
         "headers": {
             "ININ-Correlation-Id": _CORRELATION_ID,
             **{name: _header(name, text) for name, text in headers.items()},
         },
-        "content": {"application/json": {"schema": _ref(model)}},
     }
+    if model:
+        reply["content"] = {"application/json": {"schema": _ref(model)}}
+    return reply
 
 
 def _header(name: str, text: str) -> dict[str, Any]:

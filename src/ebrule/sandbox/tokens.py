@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from ebrule.sandbox import scopes
 from ebrule.sandbox.bodies import read_body
 from ebrule.sandbox.openapi import Operation
 from ebrule.sandbox.services import services_of
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from ebrule.sandbox.services import Config, Services
 
 DEFAULT_CLIENT: Final = ("sandbox", "sandbox-secret")
-ALL_SCOPES: Final = frozenset({"eventbridge:read", "eventbridge:write"})
 
 _KEPT_AFTER_EXPIRY_SECONDS: Final = 86_400
 _NOT_STORED: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -94,9 +94,10 @@ def clients(config: Config) -> dict[str, Client]:
     main_id, main_secret = config.client or DEFAULT_CLIENT
     _, secret = DEFAULT_CLIENT
     known = (
-        Client("sandbox-readonly", secret, frozenset({"eventbridge:read"})),
+        Client("sandbox-readonly", secret, scopes.READ_ONLY),
+        Client("sandbox-noflows", secret, scopes.ALL_BUT_FLOWS),
         Client("sandbox-noscope", secret, frozenset()),
-        Client(main_id, main_secret, ALL_SCOPES),
+        Client(main_id, main_secret, scopes.ALL),
     )
     return {client.id: client for client in known}
 
@@ -111,8 +112,8 @@ def find(connection: sqlite3.Connection, token: str) -> Grant | None:
     row = connection.execute("SELECT client_id, scopes, expires FROM tokens WHERE digest = ?", (digest,)).fetchone()
     if row is None:
         return None
-    client_id, scopes, expires = row
-    return Grant(digest, client_id, frozenset(scopes.split()), expires)
+    client_id, granted, expires = row
+    return Grant(digest, client_id, frozenset(granted.split()), expires)
 
 
 async def _issue(request: Request) -> Response:

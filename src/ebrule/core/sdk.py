@@ -1,0 +1,342 @@
+"""The official SDK as a transport: one request, once, through the REST client of ``PureCloudPlatformClientV2``.
+
+The SDK has three levels, and only the lowest one can carry a request unchanged. Its APIs and models drop fields that
+they do not know and turn an unknown operator into ``outdated_sdk_version``. ``RESTClientObject.request`` below them
+writes the body as JSON of its own, reads the reply as text, and sends a PUT again up to ten times when a connection
+breaks or a 503 asks for it. So requests leave through what that method itself sends with: the connection pools of
+``RESTClientObject``, made by the SDK from its own configuration, each call with retries and redirects off. No
+``ApiException`` can arise there: the SDK makes them from replies one level up, and here a reply stays a reply.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email.errors
+import functools
+import http.client
+import io
+import re
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from ebrule.core.client import (
+    _UNSENDABLE,
+    CALL_SECONDS,
+    CONNECT_SECONDS,
+    _is_about_trust,
+    _lower,
+    _read_body,
+    _ssl_context,
+    host_of,
+)
+from ebrule.core.reply import BrokenError, NotSentError, Reply, Request, UntrustedHostError
+from ebrule.errors import UsageError
+from ebrule.settings import is_loopback
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator, Mapping
+
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager
+
+    from ebrule.settings import Network
+
+_CONNECTIONS = 100
+"""How many a pool opens at most, as httpx's does; the SDK's own four would make a run's reads wait for each other."""
+
+_CHUNK_BYTES = 1 << 16
+_LONGEST_WORDS = 200
+
+
+class SdkTransport:
+    """The SDK's connection pools, without redirects, retries or cookies.
+
+    To import the SDK takes seconds and is not without effects: it starts a thread that watches its configuration
+    file, or the whole home folder where there is none, and it turns the logs of urllib3 off. That is why nothing of
+    it is imported before a transport is made.
+    """
+
+    def __init__(self, network: Network, *, secure: bool = True) -> None:
+        """Make the pools; ``secure`` False spares the loading of certificates: no https host is trusted then.
+
+        Raises :class:`UsageError` where the SDK is not installed, and for certificates or a proxy that cannot be
+        used.
+        """
+        try:
+            context = _ssl_context(network.ca_file, secure=secure)
+        except OSError as error:
+            raise UsageError(
+                f"the certificates to trust cannot be read: {error.strerror or error}",
+                hint="--ca-file and SSL_CERT_FILE take a PEM file.",
+                code="bad-ca-file",
+            ) from error
+        try:
+            proxies = _proxies(network)
+        except (ValueError, httpx.InvalidURL) as error:
+            raise UsageError(
+                "the proxy's URL is none that can be used",
+                hint="--proxy and HTTPS_PROXY take http://host:port or https://host:port.",
+                code="bad-proxy",
+            ) from error
+        self._bypass = network.proxy is None  # NO_PROXY speaks of the environment's proxies, not of an option's
+        try:
+            self._direct = _pools(context)
+            self._proxied = {scheme: _pools(context, proxy) for scheme, proxy in proxies.items()}
+        except ImportError as error:
+            raise UsageError(
+                "the official SDK, PureCloudPlatformClientV2, is not installed",
+                hint="pip install 'ebrule[sdk]'",
+                code="no-sdk",
+            ) from error
+
+    def send(self, request: Request) -> Reply:
+        """Send ``request`` and read the reply, up to 1 MiB of it."""
+        from urllib3 import exceptions  # noqa: PLC0415 - comes with the SDK, which not everybody has
+
+        started = time.perf_counter()
+        try:
+            pools = self._pools_for(request.url)
+            _check_headers(request.headers)
+        except ValueError as error:
+            raise NotSentError(_UNSENDABLE) from error
+        try:
+            with _closing(_send(pools, request)) as answer:
+                response = httpx.Response(answer.status, headers=_headers(answer), stream=_Stream(answer))
+                body = _read_body(response)
+        except exceptions.EmptyPoolError as error:
+            raise NotSentError("no connection was free in time") from error
+        except exceptions.LocationValueError as error:
+            raise NotSentError(_UNSENDABLE) from error
+        except exceptions.ReadTimeoutError as error:
+            raise BrokenError("no answer came in time") from error
+        except exceptions.HTTPError as error:  # whatever fails before there is a connection: see _pool_classes
+            raise BrokenError(_words(error)) from error
+        elapsed = (time.perf_counter() - started) * 1000
+        return Reply(response.status_code, _lower(response.headers), body, elapsed)
+
+    def close(self) -> None:
+        """Close the pools."""
+        for pools in (self._direct, *self._proxied.values()):
+            pools.clear()
+
+    def _pools_for(self, url: str) -> PoolManager:
+        """Return the pools to reach ``url`` with; raises ValueError where no request can go there."""
+        host, scheme = host_of(url), httpx.URL(url).scheme
+        if scheme not in ("http", "https"):
+            raise ValueError(f"no requests go to {scheme}")
+        if is_loopback(host) or (self._bypass and proxy_bypass(host)):
+            return self._direct
+        return self._proxied.get(scheme, self._direct)
+
+
+def _send(pools: PoolManager, request: Request) -> BaseHTTPResponse:
+    import urllib3  # noqa: PLC0415 - as above
+
+    return pools.request(
+        request.method,
+        str(httpx.URL(request.url)),  # as it was judged: urllib3 reads some hosts in another way
+        body=request.body,
+        headers=dict(request.headers),
+        retries=False,
+        redirect=False,
+        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=CALL_SECONDS),
+        pool_timeout=CALL_SECONDS,
+        preload_content=False,
+        decode_content=False,
+    )
+
+
+@contextlib.contextmanager
+def _closing(answer: BaseHTTPResponse) -> Iterator[BaseHTTPResponse]:
+    """Close the connection of a reply that was not read to its end, and give its place in the pool back."""
+    try:
+        yield answer
+    finally:
+        answer.close()
+        answer.release_conn()
+
+
+class _Stream(httpx.SyncByteStream):
+    """The raw bytes of a reply, in the shape in which the house reads them."""
+
+    def __init__(self, answer: BaseHTTPResponse) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._answer.stream(_CHUNK_BYTES, decode_content=False)
+
+
+def _headers(answer: BaseHTTPResponse) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.strip(" \t").encode("latin-1")) for name, value in answer.headers.items()]
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse what urllib3 would let pass and httpx does not: folded lines, and anything beyond ASCII."""
+    if not all(text.isascii() and text.isprintable() for pair in headers.items() for text in pair):
+        raise ValueError(_UNSENDABLE)
+
+
+# --- proxies ------------------------------------------------------------------------------------------------------
+
+
+def _proxies(network: Network) -> dict[str, httpx.Proxy]:
+    """Return the proxy of each scheme, read in the way that httpx reads them, since urllib3 reads no environment."""
+    if network.proxy is not None:
+        return dict.fromkeys(("http", "https"), _proxy(network.proxy))
+    found = getproxies()
+    urls = {scheme: found.get(scheme) or found.get("all") for scheme in ("http", "https")}
+    return {scheme: _proxy(url if "://" in url else f"http://{url}") for scheme, url in urls.items() if url}
+
+
+def _proxy(url: str) -> httpx.Proxy:
+    proxy = httpx.Proxy(url)
+    if proxy.url.scheme not in ("http", "https"):
+        raise ValueError("the SDK knows only http and https proxies")
+    return proxy
+
+
+# --- what is the SDK's --------------------------------------------------------------------------------------------
+
+_configuring = threading.Lock()
+
+
+def _pools(context: ssl.SSLContext, proxy: httpx.Proxy | None = None) -> PoolManager:
+    """Have the SDK make its REST client, and return what that sends with. Raises ImportError without the SDK."""
+    from PureCloudPlatformClientV2 import configuration  # noqa: PLC0415 - takes seconds, and not everybody has it
+    from PureCloudPlatformClientV2.rest import RESTClientObject  # noqa: PLC0415 - as above
+
+    # urllib3 makes bytes of these by Latin-1; httpx, and most proxies, mean UTF-8.
+    user, password = (text.encode().decode("latin-1") for text in (proxy and proxy.auth) or ("", ""))
+    with _configured(
+        configuration,
+        verify_ssl=True,
+        ssl_context=context,
+        proxy=str(proxy.url) if proxy else None,
+        proxy_username=user,
+        proxy_password=password,
+    ):
+        pools: PoolManager = RESTClientObject(max_size=_CONNECTIONS).pool_manager
+    pools.pool_classes_by_scheme = _pool_classes()
+    return pools
+
+
+@contextlib.contextmanager
+def _configured(configuration: Any, **values: Any) -> Iterator[None]:
+    """Set what the SDK's client is made from, and put it back: all of a process has one configuration."""
+    with _configuring:
+        before = {name: getattr(configuration, name) for name in values}
+        try:
+            for name, value in values.items():
+                setattr(configuration, name, value)
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(configuration, name, value)
+
+
+@functools.cache
+def _pool_classes() -> dict[str, type[HTTPConnectionPool]]:
+    """Return urllib3's pools with connections that tell what was not sent from what may have been.
+
+    The exceptions of urllib3 do not: a reset is the same ``ProtocolError`` in the middle of a handshake and after
+    a PUT, and so is a proxy's refusal. So a connection translates what goes wrong while it is made; whatever goes
+    wrong later may have been heard.
+    """
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, exceptions  # noqa: PLC0415 - as above
+    from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: PLC0415 - as above
+
+    @contextlib.contextmanager
+    def connecting() -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, http.client.HTTPException, exceptions.HTTPError) as error:
+            if _is_about_trust(error):
+                raise UntrustedHostError(_words(error)) from error
+            late = isinstance(_innermost(error), TimeoutError)
+            raise NotSentError("the connection could not be made in time" if late else _words(error)) from error
+
+    class Connection(HTTPConnection):
+        response_class = _Answer
+
+        def connect(self) -> None:
+            with connecting():
+                super().connect()
+
+    class SecureConnection(HTTPSConnection):
+        response_class = _Answer
+
+        def connect(self) -> None:
+            with connecting():
+                super().connect()
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
+
+    return {"http": Pool, "https": SecurePool}
+
+
+class _Head(io.BufferedReader):
+    """What comes from a connection; remembers the last line that was read."""
+
+    last_line = b""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self.last_line = super().readline(size)
+        return self.last_line
+
+
+_GARBLED = (
+    email.errors.FirstHeaderLineIsContinuationDefect,
+    email.errors.InvalidHeaderDefect,
+    email.errors.MissingHeaderBodySeparatorDefect,
+)
+
+
+class _Answer(http.client.HTTPResponse):
+    """A reply whose head is whole; the standard library takes the end of a connection for the end of a head.
+
+    It also skips lines that are no headers, and reads a body of an unknown length or encoding up to the end of the
+    connection, whatever that is.
+    """
+
+    def begin(self) -> None:
+        """Read the head; raises :class:`http.client.HTTPException` where it is cut or garbled."""
+        raw: Any = self.fp.detach()  # the stubs do not know that it is a raw one
+        head = self.fp = _Head(raw)
+        super().begin()
+        if not head.last_line:
+            raise http.client.HTTPException("the answer broke off in its head")
+        lengths = {length.strip() for length in self.msg.get_all("content-length", ())}
+        encodings = [encoding.strip().lower() for encoding in self.msg.get_all("transfer-encoding", ())]
+        if (
+            any(isinstance(defect, _GARBLED) for defect in self.msg.defects)
+            or len(lengths) > 1
+            or not all(re.fullmatch(r"[0-9]{1,20}", length, re.ASCII) for length in lengths)
+            or encodings not in ([], ["chunked"])
+        ):
+            raise http.client.HTTPException("the head of the answer is garbled")
+        if self.status < http.HTTPStatus.OK:
+            # The true reply comes later, and must not be taken for that to the next request.
+            raise http.client.HTTPException(f"a reply of {self.status} is no answer")
+
+
+# --- words --------------------------------------------------------------------------------------------------------
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return what an error began with: urllib3's own texts are about its pools."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+def _words(error: BaseException) -> str:
+    first = _innermost(error)
+    return (str(first).strip() or type(first).__name__)[:_LONGEST_WORDS]

@@ -283,7 +283,7 @@ class _Update:
         kind = rule_file.kind
         older = Rule(base.id, expected, was)
         merge = merge3(kind.shape, was, make_plan(rule_file, older).wanted, theirs)
-        if self.options.on_conflict in (None, "fail") or self.options.expect_version is not None:
+        if self._is_pinned(rule_file):
             hint = "To merge with what changed since, give --on-conflict merge."
             raise VersionGoneError(moved, merge.overlaps, hint=hint)
         if merge.overlaps and self.options.on_conflict == "merge":
@@ -295,6 +295,14 @@ class _Update:
 
     def _expected(self, rule_file: RuleFile) -> int | None:
         return self.options.expect_version if self.options.expect_version is not None else rule_file.version
+
+    def _is_pinned(self, rule_file: RuleFile) -> bool:
+        """Return whether the expected version is the only one that may be replaced.
+
+        A version that stands in the file is also where a merge may begin, if the caller asks for one.
+        """
+        merges = self.options.on_conflict in ("merge", "overwrite") and self.options.expect_version is None
+        return self._expected(rule_file) is not None and not merges
 
     def _changes(self, kind: Kind, before: Data, after: Data) -> list[Change]:
         return diff(kind.shape, self.redactor.data(before), self.redactor.data(after))
@@ -335,7 +343,7 @@ class _Update:
             if problems:
                 raise InvalidRuleError("merged with what others changed meanwhile, the rule is not right", problems)
 
-        pinned = self._expected(rule_file) == plan.base.version
+        pinned = self._is_pinned(rule_file)
         policy = Policy(self.options.on_conflict or "merge", self.options.max_attempts, pinned=pinned)
         hooks = Hooks(before_put, check, partial(self._merged, kind))
         return Updater(

@@ -20,8 +20,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving(*statuses: int) -> Iterator[Receiver]:
-    """Receive webhooks, and answer with ``statuses``."""
+def receiving(*statuses: int, location: str | None = None) -> Iterator[Receiver]:
+    """Receive webhooks, and answer with ``statuses``, and with a ``Location`` where one is given."""
     receiver = Receiver(statuses=list(statuses) or [200])
 
     class Handler(BaseHTTPRequestHandler):
@@ -31,6 +31,8 @@ def receiving(*statuses: int) -> Iterator[Receiver]:
             status = receiver.statuses[min(len(receiver.received), len(receiver.statuses)) - 1]
             self.send_response(status)
             self.send_header("Content-Length", "0")
+            if location is not None:
+                self.send_header("Location", location)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:

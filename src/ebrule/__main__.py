@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from typing import TextIO
 
 
 def main() -> None:
@@ -13,7 +16,20 @@ def main() -> None:
         from ebrule.cli.app import run  # noqa: PLC0415
 
         code = run(sys.argv[1:])
+    _let_go(sys.stdout)
+    _let_go(sys.stderr)
     sys.exit(code)
+
+
+def _let_go(stream: TextIO | None) -> None:
+    """Flush a stream; where that fails, send the rest nowhere, so that the interpreter does not fail for it."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

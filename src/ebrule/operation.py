@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ebrule.core.audit import new_operation_id
-from ebrule.core.client import HttpxTransport
 from ebrule.core.notices import Warned
-from ebrule.core.pace import OutOfTimeError
 from ebrule.core.webhook import send_event
 from ebrule.errors import (
     ConflictError,
@@ -23,12 +20,14 @@ from ebrule.errors import (
     Source,
     UnknownOutcomeError,
 )
+from ebrule.redaction import is_sensitive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from ebrule.core.audit import AuditLog
+    from ebrule.core.client import Transport
     from ebrule.core.pace import Pace
     from ebrule.core.updater import Intent
     from ebrule.core.webhook import Endpoint, Event, Try
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from ebrule.redaction import Redactor
     from ebrule.rules.changes import Change
     from ebrule.rules.kind import Data
-    from ebrule.settings import Network
 
 SCHEMA_VERSION = 1
 NOT_RECORDED = "the rule is as the file says, but the outcome could not be recorded in the ledger"
@@ -174,15 +172,27 @@ def redact_error(redactor: Redactor, error: EbruleError) -> None:
     """Take the secrets out of an error that is about to be shown and recorded."""
     error.message = redactor.text(error.message)
     error.hint = redactor.text(error.hint) if error.hint else None
+    error.correlation_id = redactor.text(error.correlation_id) if error.correlation_id else None
     if isinstance(error, (ConflictError, UnknownOutcomeError)):
         error.overlaps = tuple(redacted_overlap(redactor, overlap) for overlap in error.overlaps)
     if isinstance(error, InvalidRuleError):
-        error.problems = tuple(replace(each, message=redactor.text(each.message)) for each in error.problems)
+        error.problems = tuple(_redacted_problem(redactor, problem) for problem in error.problems)
+
+
+def _redacted_problem(redactor: Redactor, problem: Problem) -> Problem:
+    path = tuple(redactor.text(part) if isinstance(part, str) else part for part in problem.path)
+    hint = redactor.text(problem.hint) if problem.hint else None
+    return replace(problem, message=redactor.text(problem.message), path=path, hint=hint)
 
 
 def redacted_overlap(redactor: Redactor, overlap: Overlap) -> Overlap:
     """Return an overlap without its secrets."""
-    return Overlap(**redactor.data(asdict(overlap)))
+    # The key of a target may look like an element of a list, brackets and all.
+    _, inside, key = overlap.path.rpartition("].")
+    values = asdict(overlap)
+    if inside and is_sensitive(key):
+        return Overlap(**{**redactor.data({key: values})[key], "path": overlap.path})
+    return Overlap(**redactor.data(values))
 
 
 class Operation:
@@ -193,15 +203,16 @@ class Operation:
     Args:
         ledger: where to.
         result: what is known, and is recorded.
-        facts: what each intent says of the run: ``actor``, ``region``, ``reason``, ``tool_version``.
         pace: the run's time.
+
+    ``facts`` is what each intent says of the run: ``actor``, ``region``, ``reason``, ``tool_version``.
     """
 
-    def __init__(self, ledger: AuditLog, result: UpdateResult, facts: Mapping[str, Any], pace: Pace) -> None:
+    def __init__(self, ledger: AuditLog, result: UpdateResult, pace: Pace) -> None:
         self.id = new_operation_id()
         self._ledger = ledger
         self._result = result
-        self._facts = facts
+        self.facts: Mapping[str, Any] = {}
         self._pace = pace
         result.audit_log, result.operation_id, result.head = ledger.path, self.id, ledger.head()
 
@@ -217,7 +228,7 @@ class Operation:
             after=after,
             changes=changes_json(changes),
             **({"overwrites": overwrites} if overwrites else {}),
-            **self._facts,
+            **self.facts,
         )
 
     def outcome(self, redactor: Redactor, correlation_id: str | None = None, event: Event | None = None) -> None:
@@ -240,11 +251,14 @@ class Operation:
                 )
             except (LedgerError, InterruptedRunError) as failure:
                 result.recorded = False
-                self._pace.observe(Warned(f"how this run ended could not be recorded: {failure.message}"))
+                why = "a second signal came" if isinstance(failure, InterruptedRunError) else failure.message
+                self._pace.observe(Warned(f"how this run ended could not be recorded: {why}"))
 
-    def announce(self, endpoint: Endpoint, event: Event, network: Network) -> None:
-        """Deliver the event, and record each try; ``result.webhook`` says whether it arrived."""
-        transport = HttpxTransport(network, secure=endpoint.secure)
+    def announce(self, endpoint: Endpoint, event: Event, transport: Transport) -> None:
+        """Deliver the event, and record each try; ``result.webhook`` says whether it arrived.
+
+        Raises nothing: the rule is changed, and whatever happens here must not hide that.
+        """
 
         def record(tried: Try) -> None:
             self._append(
@@ -256,11 +270,13 @@ class Operation:
                 success=tried.success,
             )
 
-        with contextlib.closing(transport), self._pace.shield():
+        with self._pace.shield():
             try:
                 if send_event(endpoint, event, transport=transport, pace=self._pace, on_try=record):
                     self._result.webhook = "delivered"
-            except (LedgerError, InterruptedRunError, OutOfTimeError) as failure:
+            except InterruptedRunError:
+                self._pace.observe(Warned("interrupted while the event was being delivered: it stays pending"))
+            except Exception as failure:  # noqa: BLE001 - see above
                 self._pace.observe(Warned(f"the event's delivery is not recorded, so it stays pending: {failure}"))
 
     def _append(self, record_type: str, **fields: Any) -> None:

@@ -17,6 +17,7 @@ from ebrule import __version__
 from ebrule.core.actor import actor
 from ebrule.core.audit import AuditLog
 from ebrule.core.auth import connect
+from ebrule.core.client import HttpxTransport
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.notices import Merged
 from ebrule.core.pace import OutOfTimeError, Pace
@@ -45,8 +46,12 @@ if TYPE_CHECKING:
 
     from ebrule.core.auth import Session
     from ebrule.core.client import Transport
+    from ebrule.rulefile import Document
     from ebrule.rules.kind import Data, Kind
     from ebrule.settings import Settings
+
+
+T = TypeVar("T", str, int)
 
 
 @dataclass(frozen=True)
@@ -152,14 +157,24 @@ class _Update:
         self.pace = pace
         self.environ = environ
         self.transport = transport
-        self.endpoint = None
+        self.endpoint: Endpoint | None = None
+        self.hook: Transport | None = None
         if settings.webhook_url and options.announce:
             self.endpoint = Endpoint(settings.webhook_url, settings.webhook_secret)
+            # Made now: certificates that cannot be read must be found before anything is sent.
+            self.hook = HttpxTransport(settings.network, secure=self.endpoint.secure)
         rule_id = checked_id(options.rule_id) if options.rule_id is not None else None
         self.result = UpdateResult(rule_id=rule_id, kind=options.kind)
-        self.ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=pace.check)
+        self.ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=self._may_wait)
+        self.document: Document | None = None
         self.key = b""
         self.redactor = Redactor(self.key)
+
+    def _may_wait(self) -> None:
+        """Let nothing wait for another process's lock longer than the run may take."""
+        self.pace.check()
+        if self.pace.left() <= 0:
+            raise LedgerError("another process holds the ledger, and the deadline is over", hint="Try again later.")
 
     def run(self, load: Callable[..., RuleFile]) -> UpdateResult:
         """Run all stages; hang what is known on the error that ends them."""
@@ -190,26 +205,37 @@ class _Update:
         self.ledger.prepare()
         self.key = load_key(self.settings.state_dir)
         self.redactor = Redactor(self.key)
-        operation = Operation(self.ledger, self.result, self._facts(), self.pace)
+        operation = Operation(self.ledger, self.result, self.pace)
         with self.ledger.running(operation.id):
             try:
                 rule_file = self._load(load)
+                operation.facts = self._facts()
                 with self._session() as session:
                     self._change(session, rule_file, operation)
             except UsageError:
                 raise
             except EbruleError as error:
-                redact_error(self.redactor, error)
-                self.result.error = error
-                self.result.result = "unknown" if isinstance(error, UnknownOutcomeError) else "failed"
-                operation.outcome(self.redactor, error.correlation_id)
+                self._failed(error, operation)
                 raise
+            except Exception as bug:
+                self._failed(EbruleError(f"a bug in ebrule: {type(bug).__name__}", code="bug"), operation)
+                raise
+
+    def _failed(self, error: EbruleError, operation: Operation) -> None:
+        """Record how the operation failed, with nothing secret, and with what the org refused on the file's lines."""
+        if isinstance(error, InvalidRuleError) and error.source is None and self.document is not None:
+            error.problems = tuple(located(self.document, problem) for problem in error.problems)
+            error.source = self.document.source
+        redact_error(self.redactor, error)
+        self.result.error = error
+        self.result.result = "unknown" if isinstance(error, UnknownOutcomeError) else "failed"
+        operation.outcome(self.redactor, error.correlation_id)
 
     def _facts(self) -> dict[str, Any]:
         return {
-            "actor": actor(self.environ),
+            "actor": self.redactor.data(actor(self.environ)),
             "region": self.settings.org.name if self.settings.org else None,
-            "reason": self.options.reason,
+            "reason": None if self.options.reason is None else self.redactor.text(self.options.reason),
             "tool_version": __version__,
         }
 
@@ -221,16 +247,28 @@ class _Update:
         except OutOfTimeError:
             raise _too_late("the rule file could not be read") from None
         self.redactor = Redactor(self.key, rule_file.document.secrets)
-        result, document = self.result, rule_file.document
+        result = self.result
+        self.document = document = rule_file.document
         result.kind, result.source, result.warnings = rule_file.kind.name, document.source, rule_file.warnings
-        said = _agreed("--rule-id", result.rule_id, document.source.name, rule_file.rule_id)
+        file = document.source.name
+        said = self._agreed("--rule-id", result.rule_id, file, rule_file.rule_id)
         if said is None:
             raise UsageError(
                 "which rule? Neither --rule-id nor the file names one", hint="--rule-id ID", code="no-rule-id"
             )
         result.rule_id = said
-        _agreed("--expect-version", self.options.expect_version, document.source.name, rule_file.version)
+        self._agreed("--expect-version", self.options.expect_version, file, rule_file.version)
         return rule_file
+
+    def _agreed(self, option: str, given: T | None, file: str, said: T | None) -> T | None:
+        """Return what option and file say; raises :class:`UsageError` where they say different things."""
+        if given is not None and said is not None and given != said:
+            raise UsageError(
+                self.redactor.text(f"{option} says {given}, and {file} says {said}"),
+                hint=f"Leave out {option}, or correct the file.",
+                code="disagreement",
+            )
+        return said if given is None else given
 
     def _session(self) -> Session:
         return connect(
@@ -259,7 +297,7 @@ class _Update:
             raise _too_late("the org did not answer") from None
         result = self.result
         result.base_version = result.version = base.version
-        result.rule_name = base.data.get("name")
+        result.rule_name = self._name_of(base)
         problems = [located(rule_file.document, problem) for problem in found if problem is not None]
         if problems:
             raise invalid(rule_file.document, problems)
@@ -292,6 +330,9 @@ class _Update:
             )
         self._merged(kind, older, base)
         return Plan(kind, base, merge.content, overwritten=merge.overlaps)
+
+    def _name_of(self, rule: Rule) -> str:
+        return self.redactor.text(str(rule.data.get("name") or ""))
 
     def _expected(self, rule_file: RuleFile) -> int | None:
         return self.options.expect_version if self.options.expect_version is not None else rule_file.version
@@ -365,15 +406,15 @@ class _Update:
             landed.latency_ms,
             landed.confirmed,
         )
-        result.rule_name = rule.data.get("name", result.rule_name)
+        result.rule_name = self._name_of(rule)
         result.result = "updated" if landed.changed else "unchanged"
         event = None
         if landed.changed:
             result.webhook = "pending" if self.endpoint else "disabled"
             event = self._event(plan.kind, rule) if self.endpoint else None
         operation.outcome(self.redactor, landed.correlation_id, event)
-        if self.endpoint and event:
-            operation.announce(self.endpoint, event, self.settings.network)
+        if self.endpoint and self.hook and event:
+            operation.announce(self.endpoint, event, self.hook)
 
     def _event(self, kind: Kind, rule: Rule) -> Event:
         event = make_event(
@@ -387,20 +428,6 @@ class _Update:
         )
         self.result.event_id = event["id"]
         return event
-
-
-T = TypeVar("T", str, int)
-
-
-def _agreed(option: str, given: T | None, file: str, said: T | None) -> T | None:
-    """Return what option and file say; raises :class:`UsageError` where they say different things."""
-    if given is not None and said is not None and given != said:
-        raise UsageError(
-            f"{option} says {given}, and {file} says {said}",
-            hint=f"Leave out {option}, or correct the file.",
-            code="disagreement",
-        )
-    return said if given is None else given
 
 
 def _too_late(what: str) -> UnavailableError:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from secrets import token_bytes
 from typing import IO, Any
 
 from ebrule.core.validator import check_rule, path_text
 from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
+from ebrule.redaction import Redactor
 from ebrule.rulefile import KEEP, Document, load
 from ebrule.rules.changes import equal, overlay
 from ebrule.rules.kind import Kind, Path, Rule, is_id
@@ -95,6 +97,7 @@ def check_document(document: Document, *, kind: str | None = None) -> RuleFile:
     if isinstance(rule_id, str) and not is_id(rule_id):
         problems.append(Problem("bad-id", f'"{rule_id}" is no rule id', ("id",), hint="Copy the id from the org."))
     placed = sorted((located(document, problem) for problem in problems), key=lambda p: (p.line or 0, p.column or 0))
+    placed = [_without_secrets(document, problem) for problem in placed[:MAX_PROBLEMS]]
     if any(problem.severity == "error" for problem in placed):
         raise invalid(document, placed, the_kind)
     return RuleFile(the_kind, document, the_kind.fields_of(data), rule_id, data.get("version"), tuple(placed))
@@ -115,13 +118,25 @@ def validate_rule(
     return Examined(rule_file.document.source, rule_file.kind.name, rule_file.warnings)
 
 
+MAX_PROBLEMS = 100
+
+
+def _without_secrets(document: Document, problem: Problem) -> Problem:
+    """Return a problem that shows nothing of what the environment put into the file."""
+    if not document.secrets:
+        return problem
+    hide = Redactor(token_bytes(32), document.secrets).text
+    path = tuple(hide(part) if isinstance(part, str) else part for part in problem.path)
+    return replace(problem, message=hide(problem.message), path=path)
+
+
 def _kind_of(document: Document, wanted: str | None) -> Kind:
     said = document.data.get("kind")
     if said is None:
         return kind_named(wanted or DEFAULT_KIND)
     if not isinstance(said, str) or said not in KINDS:
         problem = Problem("unknown-kind", f"{said!r} is no kind of rule", ("kind",), hint=f"Kinds: {', '.join(KINDS)}.")
-        raise invalid(document, [located(document, problem)])
+        raise invalid(document, [_without_secrets(document, located(document, problem))])
     if wanted is not None and kind_named(wanted).name != said:
         raise UsageError(
             f"--kind says {wanted}, and {document.source.name} says {said}",

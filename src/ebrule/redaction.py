@@ -206,7 +206,7 @@ def _grammar(end: str) -> _Grammar:
     the URL and must not show for that: the second form, told by a "port" that is no number. Its length has a
     limit, so that no string takes quadratic time.
     """
-    broken = rf"[^/?#:@\[{end}]*:(?!\d+\b|[/?#])[^{end}]{{1,1000}}"
+    broken = rf"[^/?#:@\[{end}]*:(?!\d+\b|[/?#])[^{end}]{{1,100}}"
     return _Grammar(
         user_information=re.compile(rf"(?<=://)(?:[^/?#{end}]+|{broken})(?=@)"),
         parameter=re.compile(rf"[?&;#]([^?&;#=@(\s{end}]+)="),  # with "@" or "(" it is a filter in a JSONPath

@@ -7,6 +7,7 @@ the answer is recorded as a ``resolution``. What cannot be told stays open; noth
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from ebrule.core.webhook import Endpoint, Event, make_event
 from ebrule.errors import LedgerError, RuleNotFoundError
 from ebrule.redaction import Redactor, load_key
 from ebrule.rules.changes import equal, holds
+from ebrule.rules.kind import is_id
 from ebrule.rules.registry import KINDS
 
 if TYPE_CHECKING:
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
     from ebrule.rules.kind import Kind, Rule
     from ebrule.settings import Settings
 
-SETTLING_SECONDS = 10.0
+SETTLING_SECONDS = 30.0
 """How old an intent must be before "not there" means "never arrived": a request of a killed run may still be on its
-way for a moment."""
+way for as long as a live one would have waited for its answer, and a little more."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class _Resolver:
 
     def settle(self, intent: dict[str, Any]) -> Finding:
         """Settle one operation, unless somebody else is at it."""
+        if not _is_whole(intent):
+            return _finding(intent, "unknown", reason="its record is not as ebrule writes it")
         operation_id = intent["operation_id"]
         if intent.get("region") != self._org or intent["kind"] not in KINDS:
             return _finding(intent, "elsewhere", reason=f"it belongs to {intent.get('region')}")
@@ -137,7 +141,10 @@ class _Resolver:
         return finding
 
     def _let_it_arrive(self, intent: dict[str, Any]) -> None:
-        sent = datetime.strptime(intent["timestamp"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+        try:
+            sent = datetime.strptime(intent["timestamp"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+        except ValueError:  # the 31st of February
+            return
         seconds = SETTLING_SECONDS - (self._pace.clock.now() - sent).total_seconds()
         if 0 < seconds <= SETTLING_SECONDS:
             wait(self._pace, seconds, "the request of a killed run may still be on its way", 1, 1)
@@ -192,13 +199,23 @@ class _Resolver:
         )
 
 
-def _finding(intent: dict[str, Any], state: str, version: int | None = None, reason: str | None = None) -> Finding:
-    return Finding(
-        intent["operation_id"],
-        intent["rule_id"],
-        intent["kind"],
-        intent["base_version"],
-        state,
-        version,
-        reason,
+def _is_whole(intent: dict[str, Any]) -> bool:
+    """Return whether an intent has what it takes to settle it; an edited ledger may hold anything."""
+    texts = [intent.get(name) for name in ("operation_id", "rule_id", "kind", "timestamp")]
+    version = intent.get("base_version")
+    return (
+        all(isinstance(text, str) for text in texts)
+        and is_id(str(intent["rule_id"]))
+        and _TIMESTAMP.fullmatch(str(intent["timestamp"])) is not None
+        and isinstance(version, int)
+        and all(isinstance(intent.get(side), dict) for side in ("before", "after"))
     )
+
+
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+def _finding(intent: dict[str, Any], state: str, version: int | None = None, reason: str | None = None) -> Finding:
+    operation_id, rule_id, kind = (str(intent.get(name)) for name in ("operation_id", "rule_id", "kind"))
+    base = intent.get("base_version")
+    return Finding(operation_id, rule_id, kind, base if isinstance(base, int) else 0, state, version, reason)

@@ -9,7 +9,7 @@ import difflib
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
@@ -64,6 +64,7 @@ class Options:
     client_secret: SecretStr | None = None
     ca_file: str | None = None
     proxy: str | None = None
+    transport: Literal["httpx", "sdk"] = "httpx"
     deadline: float = DEFAULT_DEADLINE
     webhook_url: str | None = None
     audit_log: Path | None = None
@@ -72,10 +73,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Network:
-    """How to reach hosts: a file of certificates to trust, and a proxy; None means as the environment says."""
+    """How to reach hosts: a file of certificates to trust, and a proxy; None means as the environment says.
+
+    ``transport`` is what carries the requests to the org: ``httpx``, or ``sdk``, the official SDK's own client.
+    """
 
     ca_file: str | None = None
     proxy: str | None = None
+    transport: Literal["httpx", "sdk"] = "httpx"
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ def load_settings(options: Options, environ: Mapping[str, str]) -> Settings:
         missing=missing,
         state_dir=state_dir,
         audit_log=audit_log,
-        network=Network(options.ca_file, options.proxy),
+        network=Network(options.ca_file, options.proxy, options.transport),
         deadline=options.deadline,
         webhook_url=options.webhook_url or environ.get("EBRULE_WEBHOOK_URL") or None,
         webhook_secret=SecretStr(secret) if secret else None,
@@ -162,11 +167,11 @@ def _org(options: Options, environ: Mapping[str, str]) -> tuple[Org | None, Acce
     secret = options.client_secret
     if secret is None:
         text = _first(environ, "GENESYSCLOUD_OAUTHCLIENT_SECRET", "GENESYS_CLIENT_SECRET")
-        secret = SecretStr(text) if text else None
+        secret = SecretStr(text.encode(errors="surrogateescape").decode(errors="replace")) if text else None
     token = environ.get("GENESYSCLOUD_ACCESS_TOKEN")
     name = _name_of(api_url, region)
     if token and not (options.client_id or options.client_secret):
-        if not token.isascii() or not token.isprintable():
+        if not token.isascii() or not token.isprintable() or " " in token:
             return None, AccessError(
                 f"no credentials for {name}: GENESYSCLOUD_ACCESS_TOKEN holds a character that no token has",
                 hint="Look for a line break at its end.",
@@ -256,7 +261,12 @@ def _state_dir(environ: Mapping[str, str]) -> Path:
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:
-    return Path(environ[name]).expanduser() if environ.get(name) else None
+    if not environ.get(name):
+        return None
+    try:
+        return Path(environ[name]).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{name} names a user that is not there", code="bad-path") from error
 
 
 def _first(environ: Mapping[str, str], *names: str) -> str | None:

@@ -238,9 +238,7 @@ def test_a_ledger_that_cannot_be_written_stops_everything(
 ) -> None:
     """Without a ledger nothing is sent, not even for a token: exit 11."""
     before = len(sandbox.requests())
-    ran = ebrule(
-        "update", "--file", ebrule.rule(), "--audit-log", str(unwritable(tmp_path, what)), "-o", "json"
-    )
+    ran = ebrule("update", "--file", ebrule.rule(), "--audit-log", str(unwritable(tmp_path, what)), "-o", "json")
 
     assert ran.code == 11
     assert ran.json["error"]["code"] == "ledger"

@@ -268,9 +268,7 @@ def test_long_summaries_are_cut_short(summary_module: ModuleType) -> None:
     """A summary keeps far below the runner's limit: long values are cut, most of 500 changes counted."""
     changes = [{"path": f"p{n}", "before": None, "after": "x" * 10_000} for n in range(500)]
 
-    text = summary_module.summary(
-        {"result": "planned", "rule_id": "r", "base_version": 7, "changes": changes}, 0
-    )
+    text = summary_module.summary({"result": "planned", "rule_id": "r", "base_version": 7, "changes": changes}, 0)
 
     assert "… and 400 more." in text
     assert len(text.encode()) < 100_000
@@ -369,12 +367,6 @@ def test_no_expression_stands_in_shell_text() -> None:
 
     steps = action["runs"]["steps"]
     assert not [step for step in steps if "${{" in step["run"]]
-    passed = {
-        name: value
-        for name, value in steps[1]["env"].items()
-        if re.fullmatch(r"\$\{\{ inputs\.\S+ \}\}", value)
-    }
-    expected = {
-        f"INPUT_{name.upper().replace('-', '_')}": f"${{{{ inputs.{name} }}}}" for name in action["inputs"]
-    }
+    passed = {name: value for name, value in steps[1]["env"].items() if re.fullmatch(r"\$\{\{ inputs\.\S+ \}\}", value)}
+    expected = {f"INPUT_{name.upper().replace('-', '_')}": f"${{{{ inputs.{name} }}}}" for name in action["inputs"]}
     assert expected == passed

@@ -59,9 +59,7 @@ def test_a_sandbox_is_served_until_a_signal(offline: CommandLine, signum: int) -
     ("arguments", "words"),
     [(["--fault", "frobnicate"], "frobnicate"), (["--host", "0.0.0.0"], "loopback")],  # noqa: S104 - it is refused
 )
-def test_a_sandbox_that_cannot_be_served_says_why(
-    offline: CommandLine, arguments: list[str], words: str
-) -> None:
+def test_a_sandbox_that_cannot_be_served_says_why(offline: CommandLine, arguments: list[str], words: str) -> None:
     """A fault that does not exist, and an address that others could reach, are wrong usage."""
     ran = offline("sandbox", "serve", *arguments)
 

@@ -62,9 +62,7 @@ def test_fields_that_the_file_leaves_out_stay(ebrule: CommandLine, sandbox: Sand
     assert sent["division"] == {"id": "d-1"}
 
 
-def test_a_clean_update_makes_no_more_requests_than_it_needs(
-    ebrule: CommandLine, sandbox: SandboxProcess
-) -> None:
+def test_a_clean_update_makes_no_more_requests_than_it_needs(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
     """Token, rule, target and PUT: four requests, and no health check before them."""
     before = len(sandbox.requests())
     ebrule("update", "--file", ebrule.rule())
@@ -83,9 +81,7 @@ def test_a_dry_run_changes_nothing(ebrule: CommandLine, sandbox: SandboxProcess)
 
 
 @pytest.mark.parametrize(("priority", "code"), [(77, 10), (10, 0)])
-def test_a_dry_run_can_tell_differences_by_its_exit_code(
-    ebrule: CommandLine, priority: int, code: int
-) -> None:
+def test_a_dry_run_can_tell_differences_by_its_exit_code(ebrule: CommandLine, priority: int, code: int) -> None:
     """With ``--exit-code``, 10 says that there are differences."""
     show = ebrule("show", "demo-rule", "-o", "yaml").out.replace("priority: 10", f"priority: {priority}")
 
@@ -109,9 +105,7 @@ def test_a_version_in_the_file_is_expected_too(ebrule: CommandLine, sandbox: San
     assert ebrule("update", "--file", ebrule.rule(version=7)).code == 0
 
 
-def test_a_file_of_an_older_version_merges_when_asked_to(
-    ebrule: CommandLine, sandbox: SandboxProcess
-) -> None:
+def test_a_file_of_an_older_version_merges_when_asked_to(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
     """With ``--on-conflict merge``, a file made from an older version that the ledger knows keeps what changed since."""
     ebrule("update", "--file", ebrule.rule())
     with sandbox.client() as client:
@@ -152,9 +146,7 @@ def test_the_webhook_is_told(ebrule: CommandLine) -> None:
     assert event["data"]["priority"] == 50
 
 
-def test_a_webhook_that_stays_down_leaves_the_event_pending(
-    ebrule: CommandLine, sandbox: SandboxProcess
-) -> None:
+def test_a_webhook_that_stays_down_leaves_the_event_pending(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
     """The rule is changed, the event stays in the ledger, and the exit code is 8."""
     with receiving(503) as receiver:
         ran = ebrule("update", "--file", ebrule.rule(), "--webhook-url", receiver.url, "--output", "json")

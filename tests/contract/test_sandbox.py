@@ -105,9 +105,7 @@ class TestRules:
         served = {"version": 8, "modifiedBy": {"id": "sandbox"}, "dateModified": after["dateModified"]}
         assert after == {**changed, **served}
 
-    def test_put_leaves_out_what_the_body_leaves_out(
-        self, client: httpx.Client, rule: dict[str, Any]
-    ) -> None:
+    def test_put_leaves_out_what_the_body_leaves_out(self, client: httpx.Client, rule: dict[str, Any]) -> None:
         """A PUT is a whole replacement: a field that is not sent is gone."""
         del rule["description"]
         assert "description" not in client.put(RULE, json=rule).json()
@@ -341,9 +339,7 @@ class TestAccess:
             ),
         ],
     )
-    def test_token_refused(
-        self, sandbox: SandboxProcess, credentials: str, form: str, status: int, error: str
-    ) -> None:
+    def test_token_refused(self, sandbox: SandboxProcess, credentials: str, form: str, status: int, error: str) -> None:
         """A token request is refused with the login host's own error body."""
         reply = sandbox.anonymous_client().post(
             "/oauth/token",
@@ -433,12 +429,8 @@ class TestRateLimit:
     def test_window_ends_after_a_minute(self, tmp_path: Path) -> None:
         """Sixty seconds after a token's first request its count starts again."""
         with closing(Database(tmp_path)) as database, database.write() as connection:
-            connection.execute(
-                "INSERT INTO tokens (digest, client_id, scopes, expires) VALUES ('t', 'c', '', 0)"
-            )
-            usages = [
-                limits.count(connection, "t", allowed=9, now=now) for now in (100.0, 159.5, 160.0, 90.0)
-            ]
+            connection.execute("INSERT INTO tokens (digest, client_id, scopes, expires) VALUES ('t', 'c', '', 0)")
+            usages = [limits.count(connection, "t", allowed=9, now=now) for now in (100.0, 159.5, 160.0, 90.0)]
         assert [(usage.count, usage.reset) for usage in usages] == [(1, 60), (2, 1), (1, 60), (1, 60)]
 
 

@@ -229,9 +229,7 @@ class TestChoice:
         targets = ("target-001", "target-002")
         faults = [f"status:status=503,rate=0.5,seed=3,method=GET,path={target}" for target in targets]
         with start_sandbox(faults=faults).client() as client:
-            first, second = (
-                [client.get(TARGET + target).status_code for _ in range(40)] for target in targets
-            )
+            first, second = ([client.get(TARGET + target).status_code for _ in range(40)] for target in targets)
         assert {200, 503} == set(first)
         assert first == second
 
@@ -247,6 +245,24 @@ class TestChoice:
         """Extra latency delays every request, and leaves it right."""
         with start_sandbox(latency_ms=5).client() as client:
             assert client.put(RULE, json=client.get(RULE).json()).json()["version"] == 8
+
+    def test_stale_400(self, start_sandbox: StartSandbox) -> None:
+        """With it a stale version is a 400 that says so; what is not stale is applied and answered as ever."""
+        with start_sandbox(faults=["stale-400"]).client() as client:
+            rule = client.get(RULE).json()
+            assert client.put(RULE, json=rule).json() == client.get(RULE).json()
+            reply = client.put(RULE, json=rule)
+            assert (reply.status_code, reply.json()["code"]) == (400, "bad.request")
+            assert "does not match the current version" in reply.json()["message"]
+            assert client.put(RULE, json={}).json()["message"].startswith("The rule is not valid.")
+
+    def test_delete(self, start_sandbox: StartSandbox) -> None:
+        """A DELETE can be met, too: here it is carried out, and the client never hears of it."""
+        path = "/api/v2/processautomation/triggers/trigger-disabled"
+        with start_sandbox(faults=["drop-after:method=DELETE"]).client() as client:
+            with pytest.raises(httpx.RemoteProtocolError):
+                client.delete(path)
+            assert client.get(path).status_code == 404
 
     def test_any_method(self, start_sandbox: StartSandbox) -> None:
         """``*`` meets every method."""
@@ -270,7 +286,7 @@ class TestChoice:
         ("status:status=204", "'204'", "has a body"),
         ("hang:rate=2", "'2'", "0 to 1"),
         ("hang:times=x", "'x'", "a whole number"),
-        ("hang:method=put", "'put'", "GET, PUT, POST"),
+        ("hang:method=put", "'put'", "GET, PUT, POST, DELETE, *"),
         ("redirect:to=http://x\r\nSet-Cookie: a", "'http", "a URL"),
     ],
 )

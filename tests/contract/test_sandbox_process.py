@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from ebrule.sandbox import seed
 from ebrule.sandbox.database import FILE_NAME, Database, DatabaseError, reset
 from ebrule.sandbox.server import serve
 from sandbox_process import SandboxProcess
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from sandbox_process import StartSandbox
 
 RULE = "/api/v2/eventbridge/routing/rules/demo-rule"
-RULES = 4
-TARGETS = 205
+RESOURCES = len(list(seed.rows()))
 
 
 def count_resources(state_dir: Path) -> int:
@@ -85,9 +85,7 @@ class TestStop:
         host, _, port = sandbox.url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port))) as connection:
             head = f"PUT {RULE} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n"
-            connection.sendall(
-                f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{".encode()
-            )
+            connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{".encode())
         assert sandbox.client().get(RULE).json()["version"] == 7
         assert sandbox.stop() == 0
         assert sandbox.requests("PUT") == [None]
@@ -154,7 +152,7 @@ class TestState:
         with ThreadPoolExecutor(4) as pool:
             sandboxes = list(pool.map(lambda _: start_sandbox(tmp_path / "new"), range(4)))
         assert [sandbox.client().get(RULE).json()["version"] for sandbox in sandboxes] == [7, 7, 7, 7]
-        assert count_resources(tmp_path / "new") == RULES + TARGETS
+        assert count_resources(tmp_path / "new") == RESOURCES
 
     def test_killed_while_seeding(self, tmp_path: Path) -> None:
         """A process that is killed in the middle of the first start leaves nothing half done."""
@@ -170,7 +168,7 @@ class TestState:
         )
         done = subprocess.run([sys.executable, "-c", killed, str(tmp_path)], check=False)
         assert done.returncode == -signal.SIGKILL
-        assert count_resources(tmp_path) == RULES + TARGETS
+        assert count_resources(tmp_path) == RESOURCES
 
     @pytest.mark.loopback
     def test_survives_a_restart(self, start_sandbox: StartSandbox, tmp_path: Path) -> None:
@@ -204,7 +202,7 @@ class TestState:
         with pytest.raises(DatabaseError, match="another version of the sandbox"):
             Database(tmp_path)
         reset(tmp_path)
-        assert count_resources(tmp_path) == RULES + TARGETS
+        assert count_resources(tmp_path) == RESOURCES
 
 
 def test_importing_the_package_is_light() -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
-import heapq
 import json
 import os
 import pkgutil
@@ -33,7 +32,7 @@ from ebrule.core.audit import AuditLog
 from ebrule.core.client import as_json
 from ebrule.core.pace import Pace, SystemClock
 from ebrule.resolve import Finding, resolve
-from ebrule.settings import Options, Settings, load_settings
+from ebrule.settings import Options, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from sandbox_process import SandboxProcess, Step
 
 HANG_GUARD_SECONDS = 120
-TARGET = {"id": "target-uuid-12345", "type": "webhook", "url": "https://internal.example.com/process"}
 RULES = ("demo-rule", "demo-rule-disabled", "demo-rule-secret", "demo-rule-unknown-fields")
 
 
@@ -125,14 +123,10 @@ class Zygote:
 
     def close(self) -> None:
         """End it."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
-        self._process.wait(timeout=20)
+        self._process.communicate(timeout=20)
 
 
 # --- the zygote's own side ------------------------------------------------------------------------------
-
 
 _IMPORTED_LATE = ("anyio", "certifi", "encodings.idna", "h11", "httpcore", "platformdirs.unix", "pwd")
 
@@ -146,7 +140,8 @@ def _serve() -> None:
     own = (module.name for module in pkgutil.walk_packages(ebrule.__path__, "ebrule."))
     for name in (*_IMPORTED_LATE, *own):
         if ".sandbox" not in name:
-            import_module(name)
+            with contextlib.suppress(ImportError):  # what an extra brings need not be there
+                import_module(name)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a child takes signals as a process that has just begun does
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     with os.fdopen(os.dup(0)) as requests, os.fdopen(os.dup(1), "w") as replies:
@@ -191,25 +186,25 @@ def _become(run: Run) -> None:
 
 
 def _all_at_once(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    pids = {}
-    due: list[tuple[float, int]] = []
+    pids: dict[int, Run] = {}
+    due: dict[int, float] = {}
     for run in runs:
         pid = _fork(run)
         pids[pid] = run
         if run.delay is not None:
-            heapq.heappush(due, (time.monotonic() + run.delay, pid))
+            due[pid] = time.monotonic() + run.delay
     statuses: dict[int, int] = {}
     while len(statuses) < len(pids):
-        wait = max(due[0][0] - time.monotonic(), 0) if due else HANG_GUARD_SECONDS
-        signal.sigtimedwait({signal.SIGCHLD}, wait)
+        wait = min(due.values()) - time.monotonic() if due else HANG_GUARD_SECONDS
+        signal.sigtimedwait({signal.SIGCHLD}, max(wait, 0))
         for pid in pids.keys() - statuses.keys():
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 statuses[pid] = os.waitstatus_to_exitcode(status)
-        while due and (due[0][1] in statuses or due[0][0] <= time.monotonic()):
-            _, pid = heapq.heappop(due)
-            if pid not in statuses:  # it is not reaped, so that its number is still its own
-                os.kill(pid, pids[pid].signum)
+                due.pop(pid, None)
+        for pid in [pid for pid, moment in due.items() if moment <= time.monotonic()]:
+            del due[pid]
+            os.kill(pid, pids[pid].signum)  # it is not reaped, so that its number is still its own
     return [{"status": statuses[pid]} for pid in pids]
 
 
@@ -225,8 +220,7 @@ def _ptrace(request: int, pid: int, data: int = 0) -> None:
     library.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
     library.ptrace.restype = ctypes.c_long
     if library.ptrace(request, pid, None, data) < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"ptrace: {os.strerror(number)}")
+        raise OSError(ctypes.get_errno(), "ptrace")
 
 
 def _traced(run: Run) -> list[dict[str, Any]]:
@@ -277,25 +271,17 @@ class ClockAhead(SystemClock):
 
 
 class World:
-    """An org, a folder that holds ebrule's state, and rule files.
-
-    Args:
-        sandbox: the org.
-        folder: an empty folder for everything else.
-        webhook: where changes are announced.
-    """
+    """An org, a folder that holds ebrule's state and rule files, and where changes are announced."""
 
     def __init__(self, sandbox: SandboxProcess, folder: Path, webhook: str | None = None) -> None:
+        from command_line import CommandLine  # noqa: PLC0415 - the script has no need of it, and does not find it
+
         self.sandbox = sandbox
         self.folder = folder
         self.state = folder / "state"
-        self.environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
-            "EBRULE_STATE_DIR": str(self.state),
-            "EBRULE_API_URL": sandbox.url,
-            "GENESYSCLOUD_OAUTHCLIENT_ID": "sandbox",
-            "GENESYSCLOUD_OAUTHCLIENT_SECRET": "sandbox-secret",
-            **({"EBRULE_WEBHOOK_URL": webhook} if webhook else {}),
-        }
+        self.environ = CommandLine(folder, sandbox).environ
+        if webhook:
+            self.environ["EBRULE_WEBHOOK_URL"] = webhook
         self._changes = 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -309,7 +295,7 @@ class World:
             "status": "enabled",
             "priority": 50,
             "conditions": [{"field": "eventType", "operator": "equals", "value": "call"}],
-            "targets": [TARGET],
+            "targets": [{"id": "target-uuid-12345"}],
         }
         path = self.folder / f"rule-{self._changes}.json"
         path.write_text(json.dumps(rule), "utf-8")
@@ -326,14 +312,9 @@ class World:
         """The ledger."""
         return AuditLog(self.state / "audit.jsonl")
 
-    @property
-    def settings(self) -> Settings:
-        """What the command line reads from the environment, for the library."""
-        return load_settings(Options(), self.environ)
-
     def resolve(self) -> list[Finding]:
         """Settle what is open, as if a minute had gone by."""
-        return resolve(self.settings, pace=Pace(60, clock=ClockAhead()))
+        return resolve(load_settings(Options(), self.environ), pace=Pace(60, clock=ClockAhead()))
 
     def steps(self) -> list[Step]:
         """Read what the org applied of this world's changes, from its own log."""

@@ -20,7 +20,7 @@ FLOORS = [
     ["core"],
     ["rulefile", "redaction", "settings"],
     ["rules"],
-    ["errors", "__init__"],
+    ["errors", "__init__", "sanitizer"],
 ]
 """The rooms from the top floor down."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,20 +84,22 @@ def run(arguments: Sequence[str]) -> int:
         return _misused(error, arguments)
     except typer.Abort:
         return int(ExitCode.SIGINT)
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell.
-        sys.stdout = None  # so that the interpreter does not try to flush it
-        return int(ExitCode.OK)
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes exit code 1
         return _bug(error, arguments)
     return int(code or 0)
 
 
+_OUTPUT = re.compile(r"--output(=(?P<long>.*))?|-[a-zA-Z]*?o(?P<short>.*)")
+
+
 def _wants_json(arguments: Sequence[str]) -> bool:
-    pairs = zip(arguments, [*arguments[1:], ""], strict=False)
-    return any(
-        (name in ("--output", "-o") and value == "json") or name in ("--output=json", "-ojson") for name, value in pairs
-    )
+    """Return whether the last ``--output`` of a command line that Typer could not read asks for JSON."""
+    asked = ""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
+        match = _OUTPUT.fullmatch(argument)
+        if match:
+            asked = match["long"] or match["short"] or following
+    return asked == "json"
 
 
 def _failed(error: EbruleError, arguments: Sequence[str]) -> int:

@@ -89,10 +89,13 @@ def resolve_command(
     login_url: o.LoginUrl = None,
     ca_file: o.CaFile = None,
     proxy: o.Proxy = None,
+    transport: o.Transport = o.TransportName.HTTPX,
     deadline: o.Deadline = o.DEFAULT_DEADLINE,
     verbose: o.Verbose = False,
 ) -> int:
     return run_resolve(
-        ResolveCommand(o.Connection(region, api_url, login_url, ca_file, proxy, deadline, verbose), audit_log, output),
+        ResolveCommand(
+            o.Connection(region, api_url, login_url, ca_file, proxy, transport, deadline, verbose), audit_log, output
+        ),
         Screen(),
     )

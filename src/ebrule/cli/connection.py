@@ -48,6 +48,7 @@ def opened(
         login_url=connection.login_url,
         ca_file=connection.ca_file,
         proxy=connection.proxy,
+        transport=connection.transport.value,
         deadline=connection.deadline,
         webhook_url=webhook_url,
         audit_log=audit_log,

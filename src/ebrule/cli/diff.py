@@ -33,13 +33,14 @@ def command(
     login_url: o.LoginUrl = None,
     ca_file: o.CaFile = None,
     proxy: o.Proxy = None,
+    transport: o.Transport = o.TransportName.HTTPX,
     deadline: o.Deadline = o.DEFAULT_DEADLINE,
     verbose: o.Verbose = False,
 ) -> int:
     return run(
         UpdateCommand(
             file=file,
-            connection=o.Connection(region, api_url, login_url, ca_file, proxy, deadline, verbose),
+            connection=o.Connection(region, api_url, login_url, ca_file, proxy, transport, deadline, verbose),
             rule_id=rule_id,
             kind=kind,
             dry_run=True,

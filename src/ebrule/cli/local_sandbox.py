@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import select
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 CLIENT = ("sandbox", "sandbox-secret")
 """The well-known credentials of a sandbox that listens on loopback only."""
+
+START_SECONDS = 30.0
+STOP_SECONDS = 2.0
 
 INSTALL_HINT = "Install it with: pip install 'ebrule[sandbox]'"
 
@@ -74,8 +78,9 @@ def _server(state_dir: Path) -> Iterator[str]:
         start_new_session=True,
     ) as process:
         try:
-            url = process.stdout.readline().strip() if process.stdout else ""
+            url = _first_line(process)
             if not url:
+                process.kill()
                 words = process.stderr.read().strip().splitlines() if process.stderr else []
                 raise UsageError(
                     f"the sandbox did not start: {words[-1] if words else 'it said nothing'}",
@@ -85,3 +90,14 @@ def _server(state_dir: Path) -> Iterator[str]:
             yield url
         finally:
             process.terminate()
+            try:
+                process.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    """Return the first line that the sandbox prints, or nothing where none comes in time."""
+    assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
+    ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+    return process.stdout.readline().strip() if ready else ""

@@ -63,6 +63,18 @@ LoginUrl = Annotated[
 ]
 CaFile = Annotated[str | None, typer.Option("--ca-file", metavar="PEM", help="Certificates to trust.  [SSL_CERT_FILE]")]
 Proxy = Annotated[str | None, typer.Option("--proxy", metavar="URL", help="HTTP proxy.  [HTTPS_PROXY]")]
+
+
+class TransportName(str, enum.Enum):
+    """What carries the requests to the org."""
+
+    HTTPX = "httpx"
+    SDK = "sdk"
+
+
+Transport = Annotated[
+    TransportName, typer.Option("--transport", help="What carries requests: ebrule's own, or the SDK.")
+]
 Deadline = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="For the whole command.")]
 AuditLog = Annotated[Path | None, typer.Option("--audit-log", metavar="FILE", help="The ledger.  [EBRULE_AUDIT_LOG]")]
 
@@ -76,5 +88,6 @@ class Connection:
     login_url: str | None = None
     ca_file: str | None = None
     proxy: str | None = None
+    transport: TransportName = TransportName.HTTPX
     deadline: float = DEFAULT_DEADLINE
     verbose: bool = False

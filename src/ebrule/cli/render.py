@@ -1,4 +1,4 @@
-"""Every print of the command line, and the sanitiser in front of it.
+"""Every print of the command line, with the sanitiser in front of it.
 
 Text from a file or a server is data: control characters are shown, never obeyed; no markup is read in it; and no
 line of it can be taken for a pipeline's workflow command.
@@ -12,6 +12,8 @@ import re
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
+
+from ebrule.sanitizer import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,26 +31,6 @@ STYLES = {
     "faint": "dim",
     "strong": "bold",
 }
-
-# C0 but newline and tab, DEL and C1; line and paragraph separators; whatever changes the direction of text or cannot
-# be seen; and halves of surrogate pairs, which no encoding can print.
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    r"\ud800-\udfff\U000e0000-\U000e0fff]"
-)
-_WORKFLOW_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
-
-
-def clean(text: str) -> str:
-    """Return ``text`` as it can be printed anywhere: what a terminal or a pipeline would obey is spelled out."""
-    shown = _UNPRINTABLE.sub(lambda match: _escaped(match[0]), text)
-    return _WORKFLOW_COMMAND.sub(r"\1\\x3a", shown).replace("##[", r"\x23#[").replace("##vso", r"\x23#vso")
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004
-
 
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_./:@?=&%+~$*,-]+")
 _SHOWN_LENGTH = 200
@@ -120,9 +102,11 @@ class Screen:
 
 
 class _Stream:
-    def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
+    """One stream; where it is closed, full, or nobody reads it any more, the rest goes nowhere: the run goes on."""
+
+    def __init__(self, stream: TextIO | None, environ: Mapping[str, str]) -> None:
         self._stream = stream
-        self.is_terminal = stream.isatty()
+        self.is_terminal = stream is not None and stream.isatty()
         self._coloured = self.is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         self._console: Console | None = None
 
@@ -142,9 +126,14 @@ class _Stream:
         self.write(plain + "\n")
 
     def write(self, text: str) -> None:
+        if self._stream is None:
+            return
         encoding = self._stream.encoding or "utf-8"
-        self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        self._stream.flush()
+        try:
+            self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._stream = None
 
     def console(self) -> Console:
         if self._console is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from ebrule.errors import (
     UnknownOutcomeError,
     VersionGoneError,
 )
+from ebrule.redaction import is_sensitive
 
 if TYPE_CHECKING:
     from ebrule.history import Drift
@@ -25,13 +27,13 @@ if TYPE_CHECKING:
 
 _Line = Callable[..., None]
 _SIGN_STYLES = {"+": "added", "-": "removed", "~": "changed", "=": "faint"}
-_WIDEST_PATH = 60
+WIDEST = 60
 
 
 def change_lines(changes: Iterable[Change], *, sign: str | None = None) -> list[tuple[Part, ...]]:
     """Return one line for each change: a sign, the path, and old → new."""
     rows = list(changes)
-    width = min(max((len(change.path) for change in rows), default=0), _WIDEST_PATH)
+    width = min(max((len(change.path) for change in rows), default=0), WIDEST)
     return [_change_line(change, width, sign) for change in rows]
 
 
@@ -49,7 +51,8 @@ def _change_line(change: Change, width: int, sign: str | None) -> tuple[Part, ..
 def show_result(screen: Screen, result: UpdateResult, source: str, org: str) -> None:
     """Print what became of an update that did not fail: the diff, then one line, then what followed."""
     if result.result == "unchanged":
-        screen.out(f"{result.rule_id} is already as {source} says (version {result.version}). Nothing sent.")
+        sent = "Somebody else had just made it so." if result.attempts else "Nothing sent."
+        screen.out(f"{result.rule_id} is already as {source} says (version {result.version}). {sent}")
         _show_drift(screen, result.drift)
         return
     show_changes(screen, result, org)
@@ -150,19 +153,34 @@ def show_overlaps(line: _Line, overlaps: Iterable[Overlap]) -> None:
         line("  " + "    ".join([*cells, row[3]]))
 
 
+_EXCERPT = 160
+_NAMED_VALUE = re.compile(r"""([\w-]+)["']?[ \t]*:[ \t]*("(?:[^"\\]|\\.)*"|'[^']*'|[^"'$,{}\[\]#\s][^,{}\[\]#]*)""")
+
+
+def _excerpt(text: str, column: int, width: int) -> tuple[str, int, int]:
+    """Return the part of a line around a place, and where and how wide the place is in it.
+
+    The values of sensitive names are starred out: the line may end up in a pipeline's log.
+    """
+    text = _NAMED_VALUE.sub(_starred, text.replace("\t", " "))
+    start = max(column - 1 - _EXCERPT // 2, 0)
+    return text[start : start + _EXCERPT], column - start, min(width, _EXCERPT // 2)
+
+
+def _starred(match: re.Match[str]) -> str:
+    name, value = match[1], match[2]
+    return match[0][: -len(value)] + "*" * len(value) if is_sensitive(name) else match[0]
+
+
 def show_problem(line: _Line, problem: Problem, source: Source) -> None:
     """Print one problem with its place, the line of the file, and a caret under what is wrong."""
     where = source.name if problem.line is None else f"{source.name}:{problem.line}:{problem.column or 1}"
     line(f"{where}: ", (f"{problem.severity}[{problem.id}]", problem.severity), f": {problem.message}")
     if problem.line is not None and problem.column is not None and problem.line <= len(source.lines):
-        text = source.lines[problem.line - 1].replace("\t", " ")
-        gutter = f"{problem.line:>3} | "
         end = max(problem.end_column or 0, problem.column + 1)
+        text, column, width = _excerpt(source.lines[problem.line - 1], problem.column, end - problem.column)
+        gutter = f"{problem.line:>3} | "
         line((gutter, "faint"), text)
-        line(
-            (" " * (len(gutter) - 2) + "| ", "faint"),
-            " " * (problem.column - 1),
-            ("^" * (end - problem.column), problem.severity),
-        )
+        line((" " * (len(gutter) - 2) + "| ", "faint"), " " * (column - 1), ("^" * width, problem.severity))
     if problem.hint:
         line(f"      {problem.hint[0].upper()}{problem.hint[1:]}")

@@ -69,7 +69,10 @@ def _kept(value: Any, redacted: Any) -> Any:
     from ebrule.rulefile import KEEP
 
     if isinstance(value, Mapping):
-        return {name: _kept(item, redacted[name]) for name, item in value.items()}
+        return {
+            name: _kept(*pair)
+            for name, pair in zip(value, zip(value.values(), redacted.values(), strict=True), strict=True)
+        }
     if isinstance(value, list):
         return [_kept(*pair) for pair in zip(value, redacted, strict=True)]
     return value if value == redacted else KEEP
@@ -105,7 +108,10 @@ def _split(kind: Kind, content: Mapping[str, Any]) -> tuple[dict[str, Any], dict
         value = own.pop(name, None)
         known = kind.shape.item_keys.get(name)
         if known is not None and isinstance(value, list):
-            narrowed = [{key: item[key] for key in item if key in known} for item in value]
+            narrowed = [
+                {key: item[key] for key in item if key in known} if isinstance(item, Mapping) else item
+                for item in value
+            ]
             if narrowed != value:
                 rest[name] = value
             value = narrowed
@@ -115,9 +121,11 @@ def _split(kind: Kind, content: Mapping[str, Any]) -> tuple[dict[str, Any], dict
 
 
 def _show(screen: Screen, kind: Kind, rule: Rule, content: Mapping[str, Any], org: str) -> None:
+    from ebrule.cli.results import WIDEST
+
     screen.out((rule.id, "strong"), f"  {rule.data.get('name') or ''}  ({kind.name}, {org}, version {rule.version})")
     screen.out()
-    width = max((len(name) for name in content), default=0)
+    width = min(max((len(name) for name in content), default=0), WIDEST)
     for name, value in content.items():
         if name in ("id", "name", "version", "selfUri"):
             continue
@@ -145,13 +153,14 @@ def command(
     login_url: o.LoginUrl = None,
     ca_file: o.CaFile = None,
     proxy: o.Proxy = None,
+    transport: o.Transport = o.TransportName.HTTPX,
     deadline: o.Deadline = o.DEFAULT_DEADLINE,
     verbose: o.Verbose = False,
 ) -> int:
     return run(
         ShowCommand(
             rule_id,
-            o.Connection(region, api_url, login_url, ca_file, proxy, deadline, verbose),
+            o.Connection(region, api_url, login_url, ca_file, proxy, transport, deadline, verbose),
             kind,
             reveal,
             output,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from ebrule.cli import options as o
 from ebrule.cli.connection import opened
 from ebrule.cli.render import Screen
+from ebrule.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,13 +77,23 @@ def run(command: UpdateCommand, screen: Screen) -> int:
             if error.result is None:
                 raise
             result = error.result
-        return show(command, result, screen, org.org_name)
+    code = _code(command, result)
+    # Nothing is under way any more: a signal now only cuts the printing short, and does not change what happened.
+    with stop_on_signals(lambda _: os._exit(code)):
+        show(command, result, screen, org.org_name)
+    return code
 
 
-def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str) -> int:
-    """Print a result as the command asks for it; return the exit code."""
-    from ebrule.cli.results import show_error, show_problem, show_result
+def _code(command: UpdateCommand, result: UpdateResult) -> int:
     from ebrule.errors import ExitCode
+
+    differs = command.dry_run and command.exit_code and result.result == "planned"
+    return int(ExitCode.DIFFERENCES) if differs else result.exit_status
+
+
+def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str) -> None:
+    """Print a result as the command asks for it."""
+    from ebrule.cli.results import show_error, show_problem, show_result
 
     if command.output is o.Output.JSON:
         screen.json(result.as_json())
@@ -91,9 +103,6 @@ def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str)
         for warning in result.warnings:
             show_problem(screen.err, warning, result.source)
         show_result(screen, result, command.file, org)
-    if command.dry_run and command.exit_code and result.result == "planned":
-        return int(ExitCode.DIFFERENCES)
-    return result.exit_status
 
 
 def command(
@@ -126,13 +135,14 @@ def command(
     login_url: o.LoginUrl = None,
     ca_file: o.CaFile = None,
     proxy: o.Proxy = None,
+    transport: o.Transport = o.TransportName.HTTPX,
     deadline: o.Deadline = o.DEFAULT_DEADLINE,
     verbose: o.Verbose = False,
 ) -> int:
     return run(
         UpdateCommand(
             file=file,
-            connection=o.Connection(region, api_url, login_url, ca_file, proxy, deadline, verbose),
+            connection=o.Connection(region, api_url, login_url, ca_file, proxy, transport, deadline, verbose),
             rule_id=rule_id,
             kind=kind,
             dry_run=dry_run,

@@ -323,7 +323,7 @@ def _applied_version(record: Record) -> int | None:
         record["type"] == "resolution" and record.get("state") == "applied"
     )
     version = record.get("version")
-    return version if applied and isinstance(version, int) else None
+    return version if applied and isinstance(version, int) and not isinstance(version, bool) else None
 
 
 def _in_region(record: Record, region: str | None) -> bool:

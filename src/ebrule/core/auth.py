@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from pydantic import SecretStr
 
-from ebrule.core.client import JSON_HEADERS, Client, HttpxTransport, Transport, send
+from ebrule.core.client import JSON_HEADERS, Client, HttpxTransport, Transport, send, without_secrets
 from ebrule.core.failures import failure, unreadable, what_it_said
 from ebrule.core.reads import Patience, Reader
 from ebrule.core.reply import Reply, Request
@@ -80,16 +80,16 @@ class TokenSource:
         return SecretStr(token)
 
     def _ask(self) -> Reply:
-        secret = self._org.client_secret
-        pair = f"{self._org.client_id}:{secret.get_secret_value() if secret else ''}"
+        secret = self._org.client_secret.get_secret_value() if self._org.client_secret else ""
+        pair = base64.b64encode(f"{self._org.client_id}:{secret}".encode()).decode()
         headers = {
             **JSON_HEADERS,
-            "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
+            "Authorization": f"Basic {pair}",
             "Content-Type": "application/x-www-form-urlencoded",
         }
         body = urlencode({"grant_type": "client_credentials"}).encode()
         request = Request("POST", f"{self._org.login_url}/oauth/token", headers, body)
-        return send(self._transport, request, self._pace)
+        return without_secrets(send(self._transport, request, self._pace), secret, pair)
 
 
 class Session:
@@ -112,6 +112,12 @@ class Session:
         self._transport.close()
 
 
+def _sdk(network: Network, secure: bool) -> Transport:
+    from ebrule.core.sdk import SdkTransport  # noqa: PLC0415 - takes seconds, and not everybody has it
+
+    return SdkTransport(network, secure=secure)
+
+
 def connect(
     org: Org, network: Network, pace: Pace, *, read_only: bool = False, transport: Transport | None = None
 ) -> Session:
@@ -122,11 +128,11 @@ def connect(
         network: certificates and proxy.
         pace: the run's time.
         read_only: hold back everything but GET and the request for a token.
-        transport: what carries the requests; by default httpx.
+        transport: what carries the requests; by default what ``network`` says.
     """
     if transport is None:
         secure = any(urlsplit(url).scheme == "https" for url in (org.api_url, org.login_url))
-        transport = HttpxTransport(network, secure=secure)
+        transport = HttpxTransport(network, secure=secure) if network.transport == "httpx" else _sdk(network, secure)
     patience = Patience(pace)
     tokens = TokenSource(org, transport, pace, patience)
     return Session(Client(transport, org.api_url, pace, tokens, read_only=read_only), patience, transport)

@@ -11,6 +11,7 @@ import json
 import ssl
 import time
 import zlib
+from dataclasses import replace
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Protocol
@@ -92,6 +93,8 @@ class HttpxTransport:
             raise NotSentError(_words(error)) from error
         except httpx.HTTPError as error:
             raise BrokenError(_words(error)) from error
+        except (ValueError, LookupError) as error:  # what a library below httpx makes of an odd reply
+            raise BrokenError("the reply cannot be read") from error
         elapsed = (time.perf_counter() - started) * 1000
         return Reply(response.status_code, _lower(response.headers), body, elapsed)
 
@@ -109,8 +112,14 @@ def _pool(context: ssl.SSLContext, *, proxy: str | None = None, trust_env: bool 
         follow_redirects=False,
         # A jar that takes nothing: one that is emptied after each reply still has its cookies for a moment.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        event_hooks={"response": [_forget_location]},
         timeout=httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
     )
+
+
+def _forget_location(response: httpx.Response) -> None:
+    """Take the target off a redirect: httpx works out where it leads even if it is not to follow, and may stumble."""
+    response.headers.pop("location", None)
 
 
 def _ssl_context(ca_file: str | None, *, secure: bool) -> ssl.SSLContext:
@@ -238,7 +247,8 @@ class Client:
         headers = {"Authorization": authorization, **JSON_HEADERS}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        return send(self._transport, Request(method, url, headers, body), self._pace)
+        reply = send(self._transport, Request(method, url, headers, body), self._pace)
+        return without_secrets(reply, authorization.partition(" ")[2])
 
 
 JSON_HEADERS: Mapping[str, str] = {
@@ -271,6 +281,23 @@ def send(transport: Transport, request: Request, pace: Pace, limit: float = CALL
     elapsed = (pace.clock.monotonic() - started) * 1000
     pace.observe(Requested(request.method, url, None, elapsed, None, str(error)))
     raise error
+
+
+SECRET_LENGTH = 8
+
+
+def without_secrets(reply: Reply, *secrets: str) -> Reply:
+    """Return an error reply without the secrets that the request carried: some servers show what they were sent.
+
+    A reply that is no error is data, and stays as it is; so does what is too short to be a secret.
+    """
+    if reply.status < HTTPStatus.BAD_REQUEST:
+        return reply
+    body, headers = reply.body, dict(reply.headers)
+    for secret in (each for each in secrets if len(each) >= SECRET_LENGTH):
+        body = body.replace(secret.encode(), b"(secret)")
+        headers = {name: value.replace(secret, "(secret)") for name, value in headers.items()}
+    return replace(reply, body=body, headers=headers)
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:

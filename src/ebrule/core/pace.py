@@ -111,11 +111,20 @@ class Pace:
     ) -> None:
         self.clock = clock or SystemClock()
         self.random = random
-        self.observe = observe
+        self._observe: Callable[[Notice], None] | None = observe
         self._ends = self.clock.monotonic() + deadline
         self._signals: list[int] = []
         self._shields = 0
         self._inboxes: dict[int, SimpleQueue[Any]] = {}
+
+    def observe(self, notice: Notice) -> None:
+        """Tell the observer. One that fails, as a screen that is gone does, is told no more: the run goes on."""
+        if self._observe is None:
+            return
+        try:
+            self._observe(notice)
+        except (OSError, ValueError):
+            self._observe = None
 
     def left(self) -> float:
         """Return the seconds left, which a signal cuts down to the grace period; may be negative."""

@@ -9,7 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+
+MAX_DEPTH = 64
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,10 @@ class Reply:
     def json(self) -> Any:
         """The body as JSON, or None where it is no JSON (a reply of ``null`` is no use to anyone either)."""
         try:
-            return json.loads(self.body, parse_constant=_no_constant, parse_float=_finite)
+            document = json.loads(self.body, parse_constant=_no_constant, parse_float=_finite)
         except (ValueError, RecursionError):
             return None
+        return document if _is_shallow(document) else None
 
     @property
     def object(self) -> dict[str, Any]:
@@ -58,6 +62,20 @@ class Reply:
     def error_text(self) -> str:
         """Return the best of what the server says went wrong, or an empty text."""
         return next(iter(self.error_texts()), "")
+
+
+def _is_shallow(document: Any) -> bool:
+    """Return whether whatever walks the document will come back: no rule is nested deeper than this."""
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [below for each in level for below in _below(each)]
+        if not level:
+            return True
+    return False
+
+
+def _below(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _no_constant(name: str) -> Any:

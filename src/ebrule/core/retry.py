@@ -144,6 +144,8 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     other alphabets say nothing.
     """
     text = headers.get("retry-after", "").strip(" \t")
+    if re.fullmatch(r"[0-9]{1,9}([ \t]*,[ \t]*[0-9]{1,9})+", text, re.ASCII):  # the header came more than once
+        return float(max(int(each) for each in text.split(",")))
     if _SECONDS.fullmatch(text):
         # More digits than this are no wait that any deadline allows, and int() refuses 5,000 of them.
         digits = text.lstrip("0") or "0"

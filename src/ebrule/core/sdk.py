@@ -11,13 +11,13 @@ breaks or a 503 asks for it. So requests leave through what that method itself s
 from __future__ import annotations
 
 import contextlib
-import email.errors
 import functools
 import http.client
 import io
 import re
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -49,15 +49,16 @@ _CONNECTIONS = 100
 """How many a pool opens at most, as httpx's does; the SDK's own four would make a run's reads wait for each other."""
 
 _CHUNK_BYTES = 1 << 16
+_FOLD = re.compile(r"\r?\n[ \t]+")
 _LONGEST_WORDS = 200
 
 
 class SdkTransport:
     """The SDK's connection pools, without redirects, retries or cookies.
 
-    To import the SDK takes seconds and is not without effects: it starts a thread that watches its configuration
-    file, or the whole home folder where there is none, and it turns the logs of urllib3 off. That is why nothing of
-    it is imported before a transport is made.
+    To import the SDK takes seconds and is not without effects: it reads a configuration file in the home folder,
+    starts a thread that is to watch it, and turns the logs of urllib3 off. That is why nothing of it is imported
+    before a transport is made.
     """
 
     def __init__(self, network: Network, *, secure: bool = True) -> None:
@@ -88,7 +89,7 @@ class SdkTransport:
             self._proxied = {scheme: _pools(context, proxy) for scheme, proxy in proxies.items()}
         except ImportError as error:
             raise UsageError(
-                "the official SDK, PureCloudPlatformClientV2, is not installed",
+                f"the official SDK cannot be loaded: {error}",
                 hint="pip install 'ebrule[sdk]'",
                 code="no-sdk",
             ) from error
@@ -115,6 +116,8 @@ class SdkTransport:
             raise BrokenError("no answer came in time") from error
         except exceptions.HTTPError as error:  # whatever fails before there is a connection: see _pool_classes
             raise BrokenError(_words(error)) from error
+        except (ValueError, LookupError) as error:  # what a library below the SDK makes of an odd reply
+            raise BrokenError("the reply cannot be read") from error
         elapsed = (time.perf_counter() - started) * 1000
         return Reply(response.status_code, _lower(response.headers), body, elapsed)
 
@@ -171,7 +174,12 @@ class _Stream(httpx.SyncByteStream):
 
 
 def _headers(answer: BaseHTTPResponse) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.strip(" \t").encode("latin-1")) for name, value in answer.headers.items()]
+    """Return the headers' bytes, each value on one line; without the target of a redirect, as httpx's transport."""
+    return [
+        (name.encode("latin-1"), _FOLD.sub(" ", value).strip(" \t").encode("latin-1"))
+        for name, value in answer.headers.items()
+        if name.lower() != "location"
+    ]
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
@@ -282,49 +290,57 @@ def _pool_classes() -> dict[str, type[HTTPConnectionPool]]:
     return {"http": Pool, "https": SecurePool}
 
 
-class _Head(io.BufferedReader):
-    """What comes from a connection; remembers the last line that was read."""
+class _Lines(io.BufferedReader):
+    """What comes from a connection; remembers the lines that were read since the last empty one."""
 
-    last_line = b""
+    def __init__(self, raw: io.RawIOBase) -> None:
+        super().__init__(raw)
+        self.seen: deque[bytes] = deque(maxlen=_MOST_LINES)
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        self.last_line = super().readline(size)
-        return self.last_line
-
-
-_GARBLED = (
-    email.errors.FirstHeaderLineIsContinuationDefect,
-    email.errors.InvalidHeaderDefect,
-    email.errors.MissingHeaderBodySeparatorDefect,
-)
+        """Read a line, as any file does."""
+        line = super().readline(size)
+        if self.seen and self.seen[-1] in (b"\r\n", b"\n"):
+            self.seen.clear()
+        self.seen.append(line)
+        return line
 
 
 class _Answer(http.client.HTTPResponse):
-    """A reply whose head is whole; the standard library takes the end of a connection for the end of a head.
+    """A reply whose head is whole and right.
 
-    It also skips lines that are no headers, and reads a body of an unknown length or encoding up to the end of the
-    connection, whatever that is.
+    The standard library takes the end of a connection for the end of a head, skips lines that are no headers, and
+    reads a body of an unknown length or encoding up to the end of the connection, whatever that is.
     """
 
     def begin(self) -> None:
         """Read the head; raises :class:`http.client.HTTPException` where it is cut or garbled."""
         raw: Any = self.fp.detach()  # the stubs do not know that it is a raw one
-        head = self.fp = _Head(raw)
+        lines = self.fp = _Lines(raw)
         super().begin()
-        if not head.last_line:
+        status_line, *headers, end = lines.seen
+        if not end:
             raise http.client.HTTPException("the answer broke off in its head")
         lengths = {length.strip() for length in self.msg.get_all("content-length", ())}
         encodings = [encoding.strip().lower() for encoding in self.msg.get_all("transfer-encoding", ())]
         if (
-            any(isinstance(defect, _GARBLED) for defect in self.msg.defects)
+            not _STATUS_LINE.fullmatch(status_line)
+            or not _HEADERS.fullmatch(b"".join(headers))
             or len(lengths) > 1
-            or not all(re.fullmatch(r"[0-9]{1,20}", length, re.ASCII) for length in lengths)
+            or not all(_LENGTH.fullmatch(length) for length in lengths)
             or encodings not in ([], ["chunked"])
         ):
             raise http.client.HTTPException("the head of the answer is garbled")
         if self.status < http.HTTPStatus.OK:
             # The true reply comes later, and must not be taken for that to the next request.
             raise http.client.HTTPException(f"a reply of {self.status} is no answer")
+
+
+_MOST_LINES = 200  # the standard library allows a head 100 headers; the lines of a chunked body need not be kept
+_TEXT = rb"[^\0\v\f\r\n]*\r?\n"
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] [0-9]{3}(?: " + _TEXT + rb"|\r?\n)")
+_HEADERS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:" + _TEXT + rb"(?:[ \t]" + _TEXT + rb")*)*")
+_LENGTH = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 # --- words --------------------------------------------------------------------------------------------------------

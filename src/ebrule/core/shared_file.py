@@ -151,12 +151,12 @@ class SharedFile:
             raise LedgerError(f"the ledger {self.path} has a second name (a hard link)", hint=_ELSEWHERE)
 
     def _lock(self, descriptor: int) -> None:
-        waited = 0.0
+        began, slept = time.monotonic(), 0.0
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if waited >= self._lock_seconds:
+                if (waited := max(time.monotonic() - began, slept)) >= self._lock_seconds:
                     message = f"another process holds the ledger {self.path}; waited {waited:.0f} s for it"
                     raise LedgerError(message, hint="Try again when it is done.") from None
             else:
@@ -164,7 +164,7 @@ class SharedFile:
             if self._check_stop:
                 self._check_stop()
             self._sleep(_LOCK_PAUSE)
-            waited += _LOCK_PAUSE
+            slept += _LOCK_PAUSE
 
     def _is_at_path(self, descriptor: int) -> bool:
         try:

@@ -163,6 +163,10 @@ class Updater:
                 if self._tainted:
                     raise self._unknown(_why_unknown(error), cause=error) from error
                 raise
+            except Exception as bug:
+                if self._tainted:
+                    raise self._unknown(f"a bug in ebrule: {type(bug).__name__}") from bug
+                raise
             return landed
 
     # --- one attempt ----------------------------------------------------------------------------------------------
@@ -251,7 +255,7 @@ class Updater:
         moved = f"{self.base.id} changed while we worked ({self.base.version} → {present.version})"
         if equal(shape, merge.content, theirs):
             return Landed(present, changed=False)
-        if present.version != self.base.version:
+        if present.version != self.base.version or not equal(shape, was, theirs):
             if self._policy.pinned:
                 raise VersionGoneError(
                     f"{moved}; version {self.base.version} was expected. Nothing was overwritten.", merge.overlaps

@@ -173,7 +173,8 @@ def _checked_url(url: str) -> str:
         parts = urlsplit(url)
         host, port = host_of(url), parts.port
     except ValueError as error:
-        raise UsageError(f"the webhook URL is none: {error}", hint=hint, code="bad-webhook-url") from error
+        # The error's own text may show a piece of a password.
+        raise UsageError("the webhook URL is none", hint=hint, code="bad-webhook-url") from error
     if not host or parts.scheme not in ("http", "https") or port == 0 or not url.isprintable() or " " in url:
         raise UsageError("the webhook URL is no http or https URL", hint=hint, code="bad-webhook-url")
     if parts.username is not None or parts.password is not None:

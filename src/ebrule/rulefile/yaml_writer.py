@@ -1,4 +1,4 @@
-"""Data → YAML that every reader of YAML, 1.1 or 1.2, understands alike.
+"""Data → YAML that every reader of YAML, 1.1 or 1.2, understands alike, and that can be printed as it is.
 
 Not PyYAML's emitter: its two implementations differ (the C one escapes emoji), and both leave ``y``,
 ``0o17``, ``1e5`` and bidirectional controls as they are.
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ebrule.rulefile.document import KEEP
 from ebrule.rulefile.scalars import float_text, kind_of
+from ebrule.sanitizer import clean
 
 # Narrower than YAML's own rule, which few know by heart: a text that needs thought is quoted.
 _SAFE: Final = re.compile(r"[\w/$(^](?:[^:#]|:(?! |$)|(?<! )#)*")
@@ -91,6 +92,7 @@ def _string(text: str) -> str:
     """A string, quoted unless every reader takes it for text as it is."""
     plain = (
         text.isprintable()
+        and clean(text) == text
         and _SAFE.fullmatch(text)
         and not text.endswith(" ")
         and "${" not in text
@@ -113,6 +115,7 @@ def _fits_a_block(text: str) -> bool:
     lines = text.removesuffix("\n").split("\n")
     return (
         "\n" in text
+        and clean(text) == text
         and bool(lines[0])
         and bool(lines[-1])
         and not lines[0].startswith(" ")

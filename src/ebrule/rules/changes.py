@@ -38,6 +38,10 @@ class Merge:
     overlaps: tuple[Overlap, ...]
 
 
+_EXACT = 1e22
+"""The largest power of ten that a float holds exactly; beyond, a float and a whole number are not the same."""
+
+
 def canonical(value: Any) -> str:
     """Return a text that is the same for equal values, and only for them: JSON with sorted keys, without nulls."""
     return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False)
@@ -48,7 +52,7 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
         return int(value)
     return value
 
@@ -108,14 +112,28 @@ def _set_changes(path: str, before: list[Any], after: list[Any]) -> Iterator[Cha
     yield from (Change(f"{path}[{item}]", None, item) for item in after if canonical(item) not in old)
 
 
+LONG_LIST = 500
+
+
+def _different_runs(one: list[str], other: list[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield where two lists differ: start and end in the one, start and end in the other.
+
+    Of long lists only what they begin and end with is told apart: to compare each element with each takes minutes.
+    """
+    if max(len(one), len(other)) <= LONG_LIST:
+        opcodes = difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
+        yield from (places for tag, *places in opcodes if tag != "equal")  # type: ignore[misc]  # four of five
+        return
+    shorter = min(len(one), len(other))
+    head = next((at for at in range(shorter) if one[at] != other[at]), shorter)
+    tail = next((at for at in range(shorter - head) if one[-1 - at] != other[-1 - at]), shorter - head)
+    yield head, len(one) - tail, head, len(other) - tail
+
+
 def _list_changes(path: str, before: list[Any], after: list[Any]) -> Iterator[Change]:
     """Compare element by element: a taken element is named by its old place, any other by its new one."""
-    matcher = difflib.SequenceMatcher(
-        None, [canonical(item) for item in before], [canonical(item) for item in after], autojunk=False
-    )
-    for tag, old_start, old_end, new_start, new_end in matcher.get_opcodes():
-        if tag == "equal":
-            continue
+    one, other = [canonical(item) for item in before], [canonical(item) for item in after]
+    for old_start, old_end, new_start, new_end in _different_runs(one, other):
         pairs = min(old_end - old_start, new_end - new_start)
         for offset in range(pairs):
             yield Change(f"{path}[{new_start + offset}]", before[old_start + offset], after[new_start + offset])

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ebrule.sandbox import eventbridge, health, replies, tokens
+from ebrule.sandbox import eventbridge, flows, health, identity, integrations, replies, testmode, tokens, triggers
 from ebrule.sandbox.database import Database
 from ebrule.sandbox.faults import FaultMiddleware, parse
 from ebrule.sandbox.openapi import document
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ebrule.sandbox.services import Config
 
-_FEATURES: Final = (tokens, health, eventbridge)
+_FEATURES: Final = (tokens, health, identity, eventbridge, triggers, testmode, flows, integrations)
 
 
 class _LatencyMiddleware:

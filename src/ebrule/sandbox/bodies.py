@@ -54,10 +54,18 @@ async def read_json(request: Request) -> Any:
     """Read one JSON value in UTF-8.
 
     Raises:
-        ApiError: 415 and 413 as above; 400 for anything but JSON, for numbers that JSON does not have, for text
-            that is no Unicode, and for more than 64 levels.
+        ApiError: 415 and 413 as ``read_body``, 400 as ``parse_json``.
     """
-    body = await read_body(request, "application/json")
+    return parse_json(await read_body(request, "application/json"))
+
+
+def parse_json(body: bytes) -> Any:
+    """Read one JSON value in UTF-8.
+
+    Raises:
+        ApiError: 400 for anything but JSON, for numbers that JSON does not have, for text that is no Unicode, and
+            for more than 64 levels.
+    """
     try:
         value = json.loads(body.decode())
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

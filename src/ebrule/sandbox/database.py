@@ -18,7 +18,7 @@ FILE_NAME: Final = "sandbox.sqlite3"
 
 _BUSY_SECONDS: Final = 10.0
 _KEPT_REQUESTS: Final = 100_000
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS resources (
         kind TEXT NOT NULL,
@@ -113,7 +113,7 @@ class Database:
 
 
 def reset(state_dir: Path) -> None:
-    """Put the initial data back: rules, targets, history and request log, in one transaction.
+    """Put the initial data back: resources, history and request log, in one transaction.
 
     Servers may be running on the state; they see the change with their next request. Tokens stay valid,
     unless the file was written by another version of the sandbox.

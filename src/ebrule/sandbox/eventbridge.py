@@ -141,7 +141,7 @@ async def _read_target(request: Request) -> Response:
 
 
 def _rule_response(rule: resources.Resource) -> Response:
-    return JSONResponse(rule.reply(_RULE_PATH.format(id=rule.id)))
+    return JSONResponse({**rule.reply(_RULE_PATH.format(id=rule.id)), **rule.authorship()})
 
 
 def _replace(request: Request, body: dict[str, Any], caller: Caller) -> resources.Resource:

@@ -163,7 +163,7 @@ def _method(text: str) -> str:
 
 
 _STATUSES: Final = {str(status) for status in range(200, 600)} - {"204", "205", "304"}
-_METHODS: Final = ("GET", "PUT", "POST", "*")
+_METHODS: Final = ("GET", "PUT", "POST", "DELETE", "*")
 _COMMON: Final[dict[str, Callable[[str], Any]]] = {
     "times": _count,
     "rate": _probability,

@@ -7,6 +7,7 @@ import contextlib
 import json
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -185,6 +186,15 @@ async def _conflict_400(exchange: Exchange) -> None:
     )
 
 
+async def _stale_400(exchange: Exchange) -> None:
+    reply = await exchange.apply()
+    if reply.status == HTTPStatus.CONFLICT:
+        await _conflict_400(exchange)
+        return
+    await exchange.begin(reply)
+    await exchange.send_part(reply.body, last=True)
+
+
 async def _huge(exchange: Exchange) -> None:
     reply = await exchange.apply()
     padded = {**json.loads(reply.body), "padding": "x" * _HUGE_BYTES}
@@ -207,6 +217,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "rate-limit": Kind(partial(_status, status=429), {"seconds": None}),
     "conflict": Kind(_conflict),
     "conflict-400": Kind(_conflict_400),
+    # Applied, if it can be, and otherwise refused as some resources do it: a stale version is a 400.
+    "stale-400": Kind(_stale_400),
     "html": Kind(_html),
     "redirect": Kind(_redirect, {"status": 302, "to": None}, needs=("to",)),
     "token-throttle": Kind(_token_throttle, method="POST", path="/oauth/token"),

@@ -57,6 +57,8 @@ _COUNT: Final = {"type": "integer", "minimum": 0}
 class ErrorDetail(BaseModel):
     """One thing that is wrong with a request."""
 
+    model_config = ConfigDict(defer_build=True)
+
     errorCode: str  # noqa: N815 - the wire's own spelling
     fieldName: str  # noqa: N815 - the wire's own spelling
     entityId: str = ""  # noqa: N815 - the wire's own spelling
@@ -67,6 +69,7 @@ class ErrorBody(BaseModel):
     """An error as Genesys Cloud writes it."""
 
     model_config = ConfigDict(
+        defer_build=True,
         json_schema_extra={
             "example": {
                 "message": "The requested resource was not found.",
@@ -76,7 +79,7 @@ class ErrorBody(BaseModel):
                 "details": [],
                 "errors": [],
             }
-        }
+        },
     )
 
     message: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ebrule.sandbox.database import Database
 
 _READ_ONLY: Final = frozenset({"id", "version", "dateCreated", "dateModified", "createdBy", "modifiedBy", "selfUri"})
+_SELECT: Final = "SELECT id, version, body, created, created_by, modified, modified_by FROM resources"
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,24 @@ class Resource:
 
     def reply(self, self_uri: str) -> dict[str, Any]:
         """Give the resource as the service sends it: id, the written fields, the server's own."""
+        return {"id": self.id, **self.body, "version": self.version, "selfUri": self_uri}
+
+    def authorship(self) -> dict[str, Any]:
+        """Give who made and changed it and when, for the kinds of which the service tells that."""
         return {
-            "id": self.id,
-            **self.body,
-            "version": self.version,
             "dateCreated": self.created,
             "dateModified": self.modified,
             "createdBy": {"id": self.created_by},
             "modifiedBy": {"id": self.modified_by},
-            "selfUri": self_uri,
         }
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """How a kind refuses a stale version: the error's code, and its text, where it is not the usual one."""
+
+    code: str = "general.conflict"
+    message: str | None = None
 
 
 def read(database: Database, kind: str, resource_id: str) -> Resource:
@@ -61,6 +71,44 @@ def read(database: Database, kind: str, resource_id: str) -> Resource:
         if found:
             return found
     raise ApiError(404)
+
+
+def read_all(database: Database, kind: str) -> list[Resource]:
+    """Read every resource of a kind, in the order of their ids."""
+    with database.read() as connection:
+        rows = connection.execute(f"{_SELECT} WHERE kind = ? ORDER BY id", (kind,)).fetchall()
+    return [_resource(row) for row in rows]
+
+
+def create(database: Database, kind: str, body: dict[str, Any], *, client_id: str) -> Resource:
+    """Make a resource of version 1 with a new id.
+
+    Args:
+        database: The state.
+        kind: The kind of resource.
+        body: The valid body of a POST. Its read-only fields are ignored.
+        client_id: Who asks.
+    """
+    resource_id, now = str(uuid.uuid4()), timestamp()
+    with database.write() as connection:
+        connection.execute(
+            "INSERT INTO resources (kind, id, version, body, created, created_by, modified, modified_by)"
+            " VALUES (?, ?, 1, ?, ?, ?, ?, ?)",
+            (kind, resource_id, _written(body), now, client_id, now, client_id),
+        )
+    return read(database, kind, resource_id)
+
+
+def delete(database: Database, kind: str, resource_id: str) -> None:
+    """Delete a resource; the history keeps what it was.
+
+    Raises:
+        ApiError: 404, there is none of that id.
+    """
+    with database.write() as connection:
+        gone = connection.execute("DELETE FROM resources WHERE kind = ? AND id = ?", (kind, resource_id))
+        if gone.rowcount == 0:
+            raise ApiError(404)
 
 
 def missing(database: Database, kind: str, resource_ids: Iterable[str]) -> set[str]:
@@ -78,6 +126,7 @@ def replace(
     *,
     client_id: str,
     request_id: str | None,
+    conflict: Conflict = Conflict(),
 ) -> Resource:
     """Replace a resource if it still has the body's version, and note it in the history, atomically.
 
@@ -88,6 +137,7 @@ def replace(
         body: The valid body of a PUT. Its ``version`` is compared, its other read-only fields are ignored.
         client_id: Who asks, for ``modifiedBy`` and the history.
         request_id: What the client calls its request, for the history.
+        conflict: How to refuse a stale version.
 
     Returns:
         The resource as it is now, with the next version.
@@ -97,7 +147,7 @@ def replace(
     """
     now = timestamp()
     expected = body["version"]
-    text = json.dumps({key: body[key] for key in body if key not in _READ_ONLY}, ensure_ascii=False)
+    text = _written(body)
     with database.write() as connection:
         changed = connection.execute(
             "UPDATE resources SET version = version + 1, body = ?, modified = ?, modified_by = ?"
@@ -108,7 +158,7 @@ def replace(
         if after is None:
             raise ApiError(404)
         if changed.rowcount == 0:
-            raise _stale(after, expected)
+            raise _stale(after, expected, conflict)
         connection.execute(
             "INSERT INTO history (kind, id, parent, version, body, time, client_id, request_id)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -117,21 +167,25 @@ def replace(
     return after
 
 
-def _stale(present: Resource, version: int) -> ApiError:
+def _written(body: dict[str, Any]) -> str:
+    return json.dumps({key: body[key] for key in body if key not in _READ_ONLY}, ensure_ascii=False)
+
+
+def _stale(present: Resource, version: int, conflict: Conflict) -> ApiError:
     return ApiError(
         409,
-        f"Version {version} of {present.id} is stale: the current version is {present.version}.",
+        conflict.message or f"Version {version} of {present.id} is stale: the current version is {present.version}.",
+        conflict.code,
         details=(Detail("version.mismatch", "version", present.id, present.body.get("name")),),
         params={"version": str(version), "currentVersion": str(present.version)},
     )
 
 
 def _select(connection: sqlite3.Connection, kind: str, resource_id: str) -> Resource | None:
-    row = connection.execute(
-        "SELECT id, version, body, created, created_by, modified, modified_by FROM resources WHERE kind = ? AND id = ?",
-        (kind, resource_id),
-    ).fetchone()
-    if row is None:
-        return None
+    row = connection.execute(f"{_SELECT} WHERE kind = ? AND id = ?", (kind, resource_id)).fetchone()
+    return _resource(row) if row else None
+
+
+def _resource(row: tuple[Any, ...]) -> Resource:
     identity, version, body, *rest = row
     return Resource(identity, version, json.loads(body), *rest)

@@ -1,4 +1,4 @@
-"""The initial data of a sandbox: rules of every interesting sort, and the targets that they may name."""
+"""The initial data of a sandbox: rules of every interesting sort and kind, and what they may name."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ if TYPE_CHECKING:
 
 RULE: Final = "eventbridge"
 TARGET: Final = "eventbridge-target"
+TRIGGER: Final = "trigger"
+FLOW: Final = "flow"
+INTEGRATION: Final = "integration"
+CONFIGURATION: Final = "eventbridge-source"
+
+ORGANIZATION: Final = {"id": "5a0db0c5-7d4e-4c0c-9d4b-2f7f5f0e6a11", "name": "ebrule sandbox"}
+"""The organization that everything here belongs to."""
 
 _AUTHOR: Final = "sandbox-seed"
 _TIME: Final = "2026-01-05T08:00:00.000Z"
 _ANSWERED: Final = "com.genesys.cloud.telephony.call.answered"
+_CUSTOMER_END: Final = "v2.detail.events.conversation.{id}.customer.end"
+_ACW: Final = "v2.detail.events.conversation.{id}.acw"
 
 _RULES: Final[dict[str, tuple[int, dict[str, Any]]]] = {
     "demo-rule": (
@@ -95,6 +104,148 @@ _TARGETS: Final = (
 )
 
 
+_TRIGGERS: Final[dict[str, tuple[int, dict[str, Any]]]] = {
+    "demo-trigger": (
+        3,
+        {
+            "name": "Call back after a lost call",
+            "description": "Starts the callback workflow when a caller hangs up within half a minute",
+            "topicName": _CUSTOMER_END,
+            "enabled": True,
+            "target": {
+                "type": "Workflow",
+                "id": "flow-callback",
+                "workflowTargetSettings": {"dataFormat": "TopLevelPrimitives"},
+            },
+            "matchCriteria": [
+                {"jsonPath": "mediaType", "operator": "Equal", "value": "VOICE"},
+                {"jsonPath": "direction", "operator": "Equal", "value": "INBOUND"},
+                {"jsonPath": "$.interactingDurationMs", "operator": "LessThan", "value": 30000},
+            ],
+            "eventTTLSeconds": 60,
+        },
+    ),
+    "trigger-delayed": (
+        8,
+        {
+            "name": "Survey after the call",
+            "topicName": _ACW,
+            "enabled": True,
+            "target": {"type": "Workflow", "id": "flow-survey", "workflowTargetSettings": {"dataFormat": "Json"}},
+            "matchCriteria": [{"jsonPath": "wrapupCode", "operator": "NotEqual", "value": "no-survey"}],
+            "delayBySeconds": 300,
+        },
+    ),
+    "trigger-disabled": (
+        5,
+        {
+            "name": "Escalate unanswered mail",
+            "description": "Waits for the mail team to be staffed",
+            "topicName": "v2.detail.events.conversation.{id}.acd.end",
+            "enabled": False,
+            "target": {"type": "Workflow", "id": "flow-inactive"},
+            "matchCriteria": [{"jsonPath": "mediaType", "operator": "Equal", "value": "EMAIL"}],
+        },
+    ),
+    # No criteria, and nothing else that may be left out.
+    "trigger-every-event": (
+        1,
+        {
+            "name": "Audit trail",
+            "topicName": "v2.flows.executions.{id}.errors",
+            "enabled": True,
+            "target": {"type": "Workflow", "id": "flow-callback"},
+        },
+    ),
+    # Criteria as they are found in the wild: lists by value and by values, paths with and without a dollar sign.
+    "trigger-operators": (
+        12,
+        {
+            "name": "High-value conversations",
+            "description": "Interactions that a supervisor wants to know about",
+            "topicName": _CUSTOMER_END,
+            "enabled": True,
+            "target": {"type": "Workflow", "id": "flow-survey"},
+            "matchCriteria": [
+                {"jsonPath": "mediaType", "operator": "In", "values": ["VOICE", "CALLBACK"]},
+                {"jsonPath": "disconnectType", "operator": "NotIn", "value": ["SYSTEM", "ERROR"]},
+                {"jsonPath": "externalContactId", "operator": "Exists", "value": True},
+                {"jsonPath": "$.conversationExternalContactIds", "operator": "All", "values": ["contact-1"]},
+                {"jsonPath": "$['conversationExternalContactIds']", "operator": "Size", "value": 2},
+                {"jsonPath": "$.conversationExternalContactIds[0]", "operator": "Contains", "value": "contact"},
+                {"jsonPath": "interactingDurationMs", "operator": "GreaterThanOrEqual", "value": 600000},
+            ],
+            "eventTTLSeconds": 3600,
+        },
+    ),
+    "trigger-unpublished": (
+        2,
+        {
+            "name": "Welcome message",
+            "topicName": "v2.detail.events.conversation.{id}.customer.start",
+            "enabled": False,
+            "target": {"type": "Workflow", "id": "flow-unpublished"},
+            "matchCriteria": [],
+        },
+    ),
+    # What a newer service might send: fields and an operator that no client knows yet.
+    "trigger-unknown-fields": (
+        41,
+        {
+            "name": "Premium numbers",
+            "topicName": "v2.detail.events.conversation.{id}.customer.start",
+            "enabled": True,
+            "target": {"type": "Workflow", "id": "flow-callback", "timeoutSeconds": 30},
+            "matchCriteria": [
+                {"jsonPath": "dnis", "operator": "StartsWith", "value": "tel:+49900", "caseSensitive": False}
+            ],
+            "division": {"id": "home", "name": "Home"},
+        },
+    ),
+}
+
+_VERSION: Final = {"id": "4.0", "name": "4.0", "type": "PUBLISH", "datePublished": _TIME}
+_PUBLISHED: Final = {"active": True, "system": False, "deleted": False, "publishedVersion": _VERSION}
+_FLOWS: Final[dict[str, dict[str, Any]]] = {
+    "flow-callback": {"name": "Callback", "type": "WORKFLOW", **_PUBLISHED},
+    "flow-survey": {"name": "Survey", "type": "WORKFLOW", **_PUBLISHED},
+    "flow-unpublished": {"name": "Welcome", "type": "WORKFLOW", "active": True, "system": False, "deleted": False},
+    "flow-inactive": {"name": "Escalation", "type": "WORKFLOW", **_PUBLISHED, "active": False},
+    "flow-deleted": {"name": "Old callback", "type": "WORKFLOW", **_PUBLISHED, "active": False, "deleted": True},
+    "flow-inbound": {"name": "Main number", "type": "INBOUNDCALL", **_PUBLISHED},
+}
+
+_INTEGRATIONS: Final[dict[str, tuple[str, int, dict[str, Any]]]] = {
+    "integration-eventbridge": (
+        "amazon-eventbridge-source",
+        4,
+        {
+            "name": "Conversation events to AWS",
+            "properties": {
+                "eventSourceSuffix": "conversation-events",
+                "awsAccountId": "123456789012",
+                "awsAccountRegion": "eu-central-1",
+                "eventFilter": [_CUSTOMER_END, "v2.detail.events.conversation.{id}.user.end"],
+            },
+            "advanced": {},
+            "notes": "Feeds the data lake",
+            "credentials": {},
+        },
+    ),
+    "integration-data-actions": (
+        "custom-rest-actions",
+        2,
+        {
+            "name": "CRM data actions",
+            "properties": {},
+            "advanced": {},
+            "notes": "",
+            "credentials": {"basicAuth": {"id": "credential-crm", "name": "CRM"}},
+        },
+    ),
+}
+
+
 def rows() -> Iterator[dict[str, Any]]:
     """Give each initial resource.
 
@@ -105,6 +256,14 @@ def rows() -> Iterator[dict[str, Any]]:
         yield _row(RULE, rule_id, version, body)
     for target_id in _TARGETS:
         yield _row(TARGET, target_id, 1, {"name": target_id, "status": "active"})
+    for trigger_id, (version, body) in _TRIGGERS.items():
+        yield _row(TRIGGER, trigger_id, version, body)
+    for flow_id, body in _FLOWS.items():
+        yield _row(FLOW, flow_id, 1, body)
+    for integration_id, (integration_type, version, body) in _INTEGRATIONS.items():
+        entity = {"integrationType": {"id": integration_type}, "intendedState": "ENABLED"}
+        yield _row(INTEGRATION, integration_id, 1, entity)
+        yield _row(CONFIGURATION, integration_id, version, body)
 
 
 def _row(kind: str, resource_id: str, version: int, body: dict[str, Any]) -> dict[str, Any]:

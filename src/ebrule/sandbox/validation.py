@@ -30,17 +30,20 @@ class Open(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, alias_generator=to_camel, defer_build=True)
 
 
-def details_of(error: ValidationError, entity_id: str | None = None, name: str | None = None) -> Iterator[Detail]:
+def details_of(
+    error: ValidationError, entity_id: str | None = None, name: str | None = None, *, within: str = ""
+) -> Iterator[Detail]:
     """Tell what a model found wrong, field by field.
 
     Args:
         error: What the model raised.
         entity_id: The resource that was to be written, where there is one already.
         name: Its name.
+        within: The field of the body that the model describes; nothing for the body itself.
     """
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         code = f"{'required' if problem['type'] == 'missing' else 'invalid'}.field"
-        yield Detail(code, _field_name(problem["loc"]), entity_id, name)
+        yield Detail(code, _field_name((within, *problem["loc"])), entity_id, name)
 
 
 def refuse_if_any(problems: Iterable[Detail], what: str) -> None:

@@ -1,0 +1,106 @@
+"""What is printed, and where it goes, never changes what happened or what the exit code says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from command_line import EXAMPLE, HANG_GUARD_SECONDS
+from receiver import receiving
+
+if TYPE_CHECKING:
+    from command_line import CommandLine
+    from sandbox_process import SandboxProcess
+
+pytestmark = pytest.mark.loopback
+
+UPDATE = ("update", "--file", "rule.yaml")
+
+
+def shell(ebrule: CommandLine, arguments: str, redirection: str) -> int:
+    """Run a command in a shell that redirects its streams; return its exit code."""
+    script = f'"{sys.executable}" -m ebrule {arguments} {redirection}'
+    return subprocess.run(
+        ["bash", "-c", script], cwd=ebrule.folder, env=ebrule.environ, timeout=HANG_GUARD_SECONDS, check=False
+    ).returncode
+
+
+@pytest.mark.parametrize(
+    "redirection", [">&-", "2>&-", ">/dev/full", "2>/dev/full", "> >(exec true)", "2> >(exec true)"]
+)
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_a_stream_that_is_gone_changes_nothing(
+    ebrule: CommandLine, sandbox: SandboxProcess, redirection: str, output: str
+) -> None:
+    """With closed, full and dead streams the update is done and recorded, and ends with 0; a refused one with 3."""
+    ebrule.rule()
+    assert shell(ebrule, f"update --file rule.yaml -v -o {output}", redirection) == 0
+    assert len(sandbox.history()) == 1
+    assert ebrule.records()[-1]["result"] == "updated"
+
+    ebrule.rule(priority=0)
+    assert shell(ebrule, f"update --file rule.yaml -o {output}", redirection) == 3
+
+
+def test_certificates_for_the_webhook_are_looked_at_first(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """A file of certificates that is none is wrong usage before anything is sent, also if only the webhook needs it."""
+    ebrule.rule()
+    ran = ebrule(*UPDATE, "--webhook-url", "https://127.0.0.1:9/x", "--ca-file", ebrule.file("ca.pem", "nothing"))
+
+    assert ran.code == 2
+    assert sandbox.history() == []
+
+
+@pytest.mark.parametrize("location", ["mailto:a@b", "javascript:x", "http://[::1", "http://xn--/"])
+def test_a_redirect_to_nowhere_is_an_answer_like_any_other(ebrule: CommandLine, location: str) -> None:
+    """A webhook that answers with an odd Location leaves the event pending, and the update done."""
+    ebrule.rule()
+    with receiving(302, location=location) as receiver:
+        ran = ebrule(*UPDATE, "--webhook-url", receiver.url, "-o", "json")
+
+    assert ran.code == 8
+    assert (ran.json["result"], ran.json["webhook"]) == ("updated", "pending")
+
+
+@pytest.mark.parametrize(
+    "description", ["one\n::error::x\nthree", "x##[y", "a##vso[b]", "\u115f", "x\U000e0100", "\x1b[0m"]
+)
+def test_what_cannot_be_printed_as_it_is_survives_show(ebrule: CommandLine, description: str) -> None:
+    """``show -o yaml`` spells such text so that it is harmless to print and the same when read."""
+    ebrule.rule()
+    ebrule("update", "--file", ebrule.file("odd.json", json.dumps({**rule_fields(ebrule), "description": description})))
+    shown = ebrule("show", "demo-rule", "-o", "yaml").out
+
+    assert ebrule("diff", "--exit-code", "-f", "-", stdin=shown).code == 0
+    assert not any(line.lstrip().startswith("::") for line in shown.splitlines())
+
+
+def rule_fields(ebrule: CommandLine) -> dict[str, object]:
+    """Return the rule as the org has it, without what belongs to the org."""
+    shown = ebrule("show", "demo-rule", "-o", "json").json
+    return {name: shown[name] for name in ("name", "status", "priority", "conditions", "targets", "id")}
+
+
+def test_a_secret_in_the_file_is_starred_out_of_the_excerpt(ebrule: CommandLine) -> None:
+    """The line that is shown under a problem does not show a literal secret that stands on it."""
+    text = EXAMPLE.read_text().replace("{X-Source: EventBridge}", '{Authorization: "Bearer literal-canary", X-N: 5}')
+    ran = ebrule("validate", ebrule.file("rule.yaml", text))
+
+    assert ran.code == 3
+    assert "canary" not in ran.out
+    assert "Authorization: ***" in ran.out
+
+
+def test_a_last_output_option_counts_in_what_cannot_be_read(offline: CommandLine) -> None:
+    """Wrong usage is told as JSON where the last ``--output`` asks for it, however it is spelled."""
+    for asked in (["-vo", "json"], ["-ojson"], ["--output=json"], ["-o", "text", "-o", "json"]):
+        ran = offline("update", "--frob", *asked)
+        assert ran.code == 2
+        assert ran.json["error"]["code"] == "usage"
+    with contextlib.suppress(ValueError):
+        pytest.fail(str(offline("update", "--frob", "-o", "json", "-o", "text").json))

@@ -1,0 +1,169 @@
+"""The pipeline against an org in memory: whatever happens on the way, the result and the ledger tell what was done."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from pydantic import SecretStr
+
+from command_line import EXAMPLE
+from ebrule import ConflictError, InvalidRuleError, Pace, UnknownOutcomeError, UpdateOptions, UpdateResult, update_rule
+from ebrule.core.notices import Notice
+from ebrule.core.reply import Reply
+from ebrule.settings import Org, Settings
+from fake_org import API, LOGIN, FakeOrg, answers, applied, demo_rule, reply
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ebrule.core.reply import Request
+
+
+class Pipeline:
+    """One org in memory, a folder for the files, and what the observer was told."""
+
+    def __init__(self, folder: Path, org: FakeOrg) -> None:
+        self.folder = folder
+        self.org = org
+        self.told: list[Notice] = []
+        credentials = Org("test", API, LOGIN, client_id="client", client_secret=SecretStr("client-secret-canary"))
+        self.settings = Settings(credentials, None, folder / "state", folder / "state" / "audit.jsonl")
+
+    def update(self, environ: dict[str, str] | None = None, /, **fields: Any) -> UpdateResult:
+        """Update the rule to what a file with these fields says."""
+        content = {name: value for name, value in demo_rule().items() if name in yaml.safe_load(EXAMPLE.read_text())}
+        (self.folder / "rule.yaml").write_text(yaml.safe_dump({**content, **fields}))
+        pace = Pace(clock=self.org.clock, random=lambda: 0.5, observe=self.told.append)
+        self.org.left = pace.left
+        return update_rule(
+            self.settings,
+            self.folder / "rule.yaml",
+            UpdateOptions(check_targets=False),
+            pace=pace,
+            environ={**os.environ, **(environ or {})},
+            transport=self.org,
+        )
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's text."""
+        return self.settings.audit_log.read_text()
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """The last record."""
+        record: dict[str, Any] = json.loads(self.ledger.splitlines()[-1])
+        return record
+
+
+def nested(org: FakeOrg, request: Request) -> Reply:
+    """Apply, and answer with JSON that is nested as deep as no rule is."""
+    assert request.body is not None
+    org.compare_and_set(request.body)
+    deep = "[" * 600 + "]" * 600
+    return Reply(200, {}, f'{{"version":8,"x":{deep}}}'.encode())
+
+
+def test_a_reply_that_is_nested_too_deep_is_no_rule(tmp_path: Path) -> None:
+    """After such an answer the org is asked what happened, and the update counts as applied."""
+    pipeline = Pipeline(tmp_path, FakeOrg(puts=(nested,)))
+
+    assert ("updated", True) == (pipeline.update(priority=60).result, len(pipeline.org.ours) == 1)
+
+
+def test_a_change_without_a_new_version_is_not_overwritten(tmp_path: Path) -> None:
+    """Where the content moved although the version did not, the same rules hold: an overlap is a conflict."""
+
+    def sneaks(org: FakeOrg, _request: Request) -> Reply:
+        org.rule["priority"] = 77
+        return reply(409, {"message": "stale"})
+
+    pipeline = Pipeline(tmp_path, FakeOrg(puts=(sneaks,)))
+    with pytest.raises(ConflictError) as caught:
+        pipeline.update(priority=60)
+
+    assert [("priority", 50, 60, 77)] == [(o.path, o.base, o.ours, o.theirs) for o in caught.value.overlaps]
+    assert pipeline.org.ours == []
+
+
+def test_what_the_org_refuses_is_placed_on_the_file(tmp_path: Path) -> None:
+    """The details of a 400 point at the lines of the file."""
+    details = [{"errorCode": "invalid", "fieldName": "priority"}]
+    pipeline = Pipeline(tmp_path, FakeOrg(puts=(answers(400, {"message": "no", "details": details}),)))
+    with pytest.raises(InvalidRuleError) as caught:
+        pipeline.update(priority=60)
+
+    (problem,) = caught.value.problems
+    assert caught.value.source is not None
+    assert problem.line is not None
+    assert caught.value.source.lines[problem.line - 1] == "priority: 60"
+    assert pipeline.outcome["exit_code"] == 3
+
+
+def test_a_bug_while_a_put_is_out_is_an_unknown_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever breaks inside ebrule after a PUT may have been applied, nothing says "not applied"."""
+
+    def breaks(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    pipeline = Pipeline(tmp_path, FakeOrg())
+    monkeypatch.setattr("ebrule.core.updater.rule_in", breaks)
+    with pytest.raises(UnknownOutcomeError):
+        pipeline.update(priority=60)
+
+    assert ("unknown", 9) == (pipeline.outcome["result"], pipeline.outcome["exit_code"])
+
+
+def test_an_observer_that_fails_does_not_end_the_run(tmp_path: Path) -> None:
+    """A screen that is gone is told no more; the run goes on to its end and its record."""
+    pipeline = Pipeline(tmp_path, FakeOrg(puts=(applied(answers(503)),)))
+
+    class Gone(list[Notice]):
+        def append(self, _notice: Notice) -> None:
+            raise BrokenPipeError
+
+    pipeline.told = Gone()
+
+    assert pipeline.update(priority=60).result == "updated"
+    assert pipeline.outcome["result"] == "updated"
+
+
+def test_secrets_that_the_org_echoes_are_not_passed_on(tmp_path: Path) -> None:
+    """A token or client secret in an error reply reaches neither the error nor the ledger."""
+
+    def echoes(_org: FakeOrg, request: Request) -> Reply:
+        return reply(403, {"message": f"bad header {request.headers['Authorization']}"})
+
+    org = FakeOrg(puts=(echoes,))
+    org.logins = [lambda _org, _request: reply(200, {"access_token": "token-canary", "expires_in": 60})]
+    pipeline = Pipeline(tmp_path, org)
+    with pytest.raises(Exception, match="bad header Bearer") as caught:
+        pipeline.update(priority=60)
+    assert "canary" not in f"{caught.value}{pipeline.ledger}"
+
+
+def test_a_secret_in_a_name_is_not_passed_on(tmp_path: Path) -> None:
+    """A name that holds a value from the environment is redacted in the result as in the ledger."""
+    pipeline = Pipeline(tmp_path, FakeOrg())
+    result = pipeline.update({"CANARY": "canary-in-name"}, name="X ${env:CANARY}")
+
+    assert "canary-in-name" not in f"{result.rule_name}{result.as_json()}{pipeline.ledger}"
+    assert "canary-in-name" in json.dumps(pipeline.org.rule)
+
+
+def test_long_lists_are_compared_in_bounded_time(tmp_path: Path) -> None:
+    """A list of 20,000 that somebody else keeps in the rule does not hold up the run, and its change is told."""
+    org = FakeOrg(demo_rule(extra=[0] * 20_000))
+
+    def longer(org: FakeOrg, _request: Request) -> Reply:
+        org.edit({"extra": [0] * 20_001})
+        return reply(409)
+
+    org.puts = [longer]
+    result = Pipeline(tmp_path, org).update(priority=60)
+
+    assert [("extra[20000]", None, 0)] == [(change.path, change.before, change.after) for change in result.merged]

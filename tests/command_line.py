@@ -94,9 +94,7 @@ class CommandLine:
     def rule(self, name: str = "rule.yaml", **changes: Any) -> str:
         """Write the example rule with some fields changed (None leaves one out), and return its file's name."""
         fields = {**yaml.safe_load(EXAMPLE.read_text()), **changes}
-        return self.file(
-            name, yaml.safe_dump({key: value for key, value in fields.items() if value is not None})
-        )
+        return self.file(name, yaml.safe_dump({key: value for key, value in fields.items() if value is not None}))
 
     def file(self, name: str, text: str) -> str:
         """Write a file and return its name."""
@@ -105,8 +103,4 @@ class CommandLine:
 
     def records(self) -> list[dict[str, Any]]:
         """Return the ledger's records."""
-        return (
-            [json.loads(line) for line in self.ledger.read_text().splitlines()]
-            if self.ledger.exists()
-            else []
-        )
+        return [json.loads(line) for line in self.ledger.read_text().splitlines()] if self.ledger.exists() else []

@@ -317,7 +317,7 @@ class Update:
             {**kind.content(base.data), **(wanted or {"priority": 60})},
             pace=self.pace,
             policy=policy or Policy(),
-            hooks=Hooks(self._intend, check, lambda was, now: self.merges.append((was.version, now.version))),
+            hooks=Hooks(self._intend, check, lambda was, now, _: self.merges.append((was.version, now.version))),
         )
 
     def interrupt(self, signum: int = signal.SIGTERM) -> None:

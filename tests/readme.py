@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,15 +16,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BLOCK = re.compile(r"```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```")
-
-EXAMPLE = (ROOT / "examples" / "rule.yaml").read_text()
-FILES = {
-    "examples/rule.yaml": EXAMPLE,
-    "broken.yaml": EXAMPLE.replace("priority: 50", "priority: 1001").replace("operator: greater", "operater: greater"),
-    "quiet.yaml": EXAMPLE.replace("status: enabled", "status: disabled"),
-    "with-secret.yaml": EXAMPLE.replace("EventBridge}", 'EventBridge, Authorization: "${env:MESH_TOKEN}"}'),
-}
-"""The files that the README's commands use, besides those that they make."""
 
 _VOLATILE = [
     (re.compile(r"in \d+ ms"), "in 9 ms"),
@@ -46,9 +38,7 @@ def settled(text: str, home: Path) -> str:
 
 def outputs(commands: list[str], home: Path) -> list[str]:
     """Run the commands one after the other as a user would; return what each prints, with its exit code if not 0."""
-    for name, text in FILES.items():
-        (home / name).parent.mkdir(exist_ok=True)
-        (home / name).write_text(text)
+    shutil.copytree(ROOT / "examples", home / "examples")
     environ = {
         "HOME": str(home),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass
 class Receiver:
-    """What arrived: headers with lower-case names, and bodies; ``statuses`` are given out in turn, the last for ever."""
+    """What arrived: headers with lower-case names, and bodies. ``statuses`` are given out in turn."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=lambda: [200])

@@ -259,8 +259,10 @@ class Operation:
 
         Raises nothing: the rule is changed, and whatever happens here must not hide that.
         """
+        last: list[Try] = []
 
         def record(tried: Try) -> None:
+            last[:] = [tried]
             self._append(
                 "delivery",
                 event_id=event["id"],
@@ -274,6 +276,9 @@ class Operation:
             try:
                 if send_event(endpoint, event, transport=transport, pace=self._pace, on_try=record):
                     self._result.webhook = "delivered"
+                else:
+                    why = last[0].error or f"it answered {last[0].status}"
+                    self._pace.observe(Warned(f"the webhook {endpoint.shown} does not have the event: {why}"))
             except InterruptedRunError:
                 self._pace.observe(Warned("interrupted while the event was being delivered: it stays pending"))
             except Exception as failure:  # noqa: BLE001 - see above

@@ -29,6 +29,7 @@ from ebrule.errors import (
     EbruleError,
     InvalidRuleError,
     LedgerError,
+    Overlap,
     UnavailableError,
     UnknownOutcomeError,
     UsageError,
@@ -310,8 +311,9 @@ class _Update:
     def _compared(self, rule_file: RuleFile, base: Rule) -> Plan:
         """Lay the file over the rule as read, or over the older version that the file was made from."""
         expected = self._expected(rule_file)
-        if expected is None or expected == base.version:
-            return make_plan(rule_file, base)
+        plan = make_plan(rule_file, base)
+        if expected in (None, base.version) or (plan.is_empty and self.options.expect_version is None):
+            return plan  # also where the file names an older version, but nothing is left to change
         moved = f"{base.id} has version {base.version}, and version {expected} was expected. Nothing was sent."
         theirs = rule_file.kind.content(base.data)
         was = self._history(rule_file).content_at(expected, theirs, dict(rule_file.fields))
@@ -323,12 +325,14 @@ class _Update:
         merge = merge3(kind.shape, was, make_plan(rule_file, older).wanted, theirs)
         if self._is_pinned(rule_file):
             hint = "To merge with what changed since, give --on-conflict merge."
+            if self.options.expect_version is not None:
+                hint = f"Look at the rule as it is now; then expect version {base.version}, or none."
             raise VersionGoneError(moved, merge.overlaps, hint=hint)
         if merge.overlaps and self.options.on_conflict == "merge":
             raise ConflictError(
                 f"{moved} What changed since is in a field that this update changes too.", merge.overlaps
             )
-        self._merged(kind, older, base)
+        self._merged(kind, older, base, merge.overlaps, meanwhile=False)
         return Plan(kind, base, merge.content, overwritten=merge.overlaps)
 
     def _name_of(self, rule: Rule) -> str:
@@ -348,10 +352,14 @@ class _Update:
     def _changes(self, kind: Kind, before: Data, after: Data) -> list[Change]:
         return diff(kind.shape, self.redactor.data(before), self.redactor.data(after))
 
-    def _merged(self, kind: Kind, was: Rule, present: Rule) -> None:
+    def _merged(
+        self, kind: Kind, was: Rule, present: Rule, overlaps: tuple[Overlap, ...], *, meanwhile: bool = True
+    ) -> None:
+        lost = tuple(overlap.path for overlap in overlaps)
         changes = self._changes(kind, kind.content(was.data), kind.content(present.data))
-        self.result.merged += changes
-        self.pace.observe(Merged(was.version, present.version, tuple(changes)))
+        kept = [change for change in changes if not change.path.startswith(lost)]
+        self.result.merged += kept
+        self.pace.observe(Merged(was.version, present.version, tuple(kept), meanwhile=meanwhile))
 
     # --- the update -------------------------------------------------------------------------------------------
 
@@ -376,7 +384,8 @@ class _Update:
         def before_put(intent: Intent) -> None:
             before, after = redact(kind.content(intent.base.data)), redact(intent.wanted)
             self.result.overwritten = [redacted_overlap(self.redactor, each) for each in intent.overwritten]
-            operation.intent(intent, before, after, diff(kind.shape, before, after))
+            self.result.changes = diff(kind.shape, before, after)
+            operation.intent(intent, before, after, self.result.changes)
 
         def check(content: Data) -> None:
             known = {name: value for name, value in content.items() if name in kind.model.model_fields}

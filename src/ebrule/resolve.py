@@ -156,6 +156,9 @@ class _Resolver:
             return _finding(intent, "unknown", reason=f"the org shows version {present.version}, older than {base}")
         if present.version == base:
             return _finding(intent, "not_applied", reason=f"the org still has version {base}")
+        maker = self._ledger.maker_of(intent["rule_id"], kind.name, base + 1, region=self._org)
+        if kind.steps_by_one and maker not in (None, intent["operation_id"]):
+            return _finding(intent, "not_applied", reason=f"version {base + 1} was made by operation {maker}")
         following = self._state_after(kind, intent, present)
         if following is not None:
             if equal(kind.shape, self._redactor.restore(intent["after"], following), following):

@@ -206,6 +206,9 @@ def domain_of(region: str) -> str:
     for prefix in ("", "api.", "login.", "my.", "apps."):
         if name.startswith(prefix) and name[len(prefix) :] in REGIONS.values():
             return name[len(prefix) :]
+    if name == SANDBOX:
+        hint = "The command line starts it; elsewhere run `ebrule sandbox serve` and give its address as api_url."
+        raise UsageError("the sandbox has no address of its own", hint=hint, code="unknown-region")
     near = difflib.get_close_matches(name, [*REGIONS, *REGIONS.values(), SANDBOX], n=1)
     hint = f'Did you mean "{near[0]}"?' if near else f"Regions: {', '.join(REGIONS)}; their domains; or sandbox."
     raise UsageError(f"{region!r} is no region", hint=hint, code="unknown-region")

@@ -106,7 +106,7 @@ def test_a_version_in_the_file_is_expected_too(ebrule: CommandLine, sandbox: San
 
 
 def test_a_file_of_an_older_version_merges_when_asked_to(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
-    """With ``--on-conflict merge``, a file made from an older version that the ledger knows keeps what changed since."""
+    """With ``--on-conflict merge``, a file of an older version that the ledger knows keeps what changed since."""
     ebrule("update", "--file", ebrule.rule())
     with sandbox.client() as client:
         rule = client.get("/api/v2/eventbridge/routing/rules/demo-rule").json()

@@ -94,9 +94,7 @@ def test_a_record_is_one_line_for_every_reader(record: Record) -> None:
     assert json.loads(raw) == json.loads(json.dumps(record))
 
 
-@pytest.mark.parametrize(
-    "text", ["\u2028", "\u2029", "\x85", "\x9b31m", "\x7f", "\u202e", "\ud800", "\n\r\x1b"]
-)
+@pytest.mark.parametrize("text", ["\u2028", "\u2029", "\x85", "\x9b31m", "\x7f", "\u202e", "\ud800", "\n\r\x1b"])
 def test_what_could_drive_a_terminal_is_escaped(text: str) -> None:
     """Line ends, control and direction characters and lone surrogates stand as escapes, and read back."""
     raw = chain.encode({"text": text})
@@ -149,9 +147,7 @@ def test_says_why_a_line_is_no_record(raw: bytes, reason: str) -> None:
         pytest.param(b"", [], id="empty"),
         pytest.param(b"\n", [(b"", 0, 1, True)], id="blank"),
         pytest.param(b"a\nbc\n", [(b"a", 0, 1, True), (b"bc", 2, 2, True)], id="whole"),
-        pytest.param(
-            b"a\n\nb", [(b"a", 0, 1, True), (b"", 2, 2, True), (b"b", 3, 3, False)], id="unfinished"
-        ),
+        pytest.param(b"a\n\nb", [(b"a", 0, 1, True), (b"", 2, 2, True), (b"b", 3, 3, False)], id="unfinished"),
     ],
 )
 def test_reads_lines_with_their_places(
@@ -173,9 +169,7 @@ def test_reads_from_an_offset(tmp_path: Path) -> None:
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 64])
 @quickly
 @given(raw=st.lists(st.sampled_from([b"\n", b"a", b"bcd", b"e" * 20])).map(b"".join))
-def test_reads_the_same_lines_backwards(
-    tmp_path_factory: pytest.TempPathFactory, block: int, raw: bytes
-) -> None:
+def test_reads_the_same_lines_backwards(tmp_path_factory: pytest.TempPathFactory, block: int, raw: bytes) -> None:
     """From the tail come the same lines in the other order, wherever the blocks fall."""
     with opened(tmp_path_factory.getbasetemp(), raw) as descriptor, pytest.MonkeyPatch.context() as patch:
         patch.setattr(chain, "_BLOCK", block)
@@ -185,9 +179,7 @@ def test_reads_the_same_lines_backwards(
     assert expected == backwards[::-1]
 
 
-def test_the_last_lines_cost_the_same_however_many_there_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_last_lines_cost_the_same_however_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the last twenty lines of a large file only its end is read."""
     read = 0
     pread = os.pread
@@ -275,9 +267,7 @@ def test_a_change_of_the_last_line_shows_only_against_a_head_kept_elsewhere(
         pytest.param(b"}\n{", b"} {", 1, "is not JSON", id="joined"),
     ],
 )
-def test_names_the_first_wrong_line(
-    verify: Verify, old: bytes, new: bytes, line_number: int, problem: str
-) -> None:
+def test_names_the_first_wrong_line(verify: Verify, old: bytes, new: bytes, line_number: int, problem: str) -> None:
     """An edit is told by the number of the first line that is wrong, and by what is wrong with it."""
     found = verify(ledger(4).replace(old, new))
 
@@ -290,9 +280,7 @@ def test_names_the_first_wrong_line(
     [
         pytest.param(ledger(2, TORN, 2), 4, 1, id="one"),
         pytest.param(ledger(TORN, 1), 1, 1, id="first-line"),
-        pytest.param(
-            ledger(1, TORN, b'{"schema":1,"type":"repair","ti', 1), 2, 2, id="killed-while-repairing"
-        ),
+        pytest.param(ledger(1, TORN, b'{"schema":1,"type":"repair","ti', 1), 2, 2, id="killed-while-repairing"),
         pytest.param(ledger(1, b"\0\0\0", 1), 2, 1, id="lost-block"),
         pytest.param(ledger(1, TORN, 1, TORN, 1), 3, 2, id="twice"),
     ],

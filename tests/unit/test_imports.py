@@ -36,7 +36,7 @@ def modules() -> dict[str, Path]:
 
 def room(module: str) -> str:
     """Return the room that a module stands in."""
-    return module.split(".")[0]
+    return module.partition(".")[0]
 
 
 def imports(path: Path, *, when_run: bool) -> set[str]:
@@ -75,9 +75,7 @@ def test_imports_point_down(module: str) -> None:
 
 def test_imports_form_no_circle() -> None:
     """The modules can be sorted so that each imports only earlier ones."""
-    graph = {
-        module: imports(path, when_run=True) for module, path in modules().items() if module != "__init__"
-    }
+    graph = {module: imports(path, when_run=True) for module, path in modules().items() if module != "__init__"}
 
     TopologicalSorter(graph).prepare()
 

@@ -84,9 +84,7 @@ def test_what_a_dead_process_left_can_be_held(folder: Path) -> None:
         assert runs.is_held(OPERATION)
 
 
-def test_a_new_holders_file_is_never_removed_for_a_dead_ones(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_holders_file_is_never_removed_for_a_dead_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever looks at a dead process's file while a new one takes its name leaves the new one alone."""
     folder.mkdir(parents=True)
     (folder / OPERATION).touch()

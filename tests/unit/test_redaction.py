@@ -72,9 +72,7 @@ def test_plain_names_are_not_sensitive(name: str) -> None:
 
 def test_a_digest_stands_in_the_place_of_a_value() -> None:
     """The digest is HMAC-SHA256 with the user's key, cut to 16 digits."""
-    assert (
-        Redactor(b"key").value("The quick brown fox jumps over the lazy dog") == "redacted:f7bc83f430538424"
-    )
+    assert Redactor(b"key").value("The quick brown fox jumps over the lazy dog") == "redacted:f7bc83f430538424"
 
 
 def test_a_change_of_a_secret_shows() -> None:
@@ -318,8 +316,7 @@ def test_the_longest_secret_is_taken() -> None:
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text() | st.sampled_from(SENSITIVE.split()), inner, max_size=3)
+        st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.sampled_from(SENSITIVE.split()), inner, max_size=3)
     ),
     max_leaves=6,
 )
@@ -499,9 +496,7 @@ def _link_to_a_key(path: Path) -> None:
         pytest.param(Path.mkdir, "no regular file", id="folder"),
     ],
 )
-def test_what_is_no_key_is_not_taken_for_one(
-    tmp_path: Path, make: Callable[[Path], None], message: str
-) -> None:
+def test_what_is_no_key_is_not_taken_for_one(tmp_path: Path, make: Callable[[Path], None], message: str) -> None:
     """A damaged key, a link or a pipe in its place is an error that says so, at once."""
     make(tmp_path / "redaction.key")
 

@@ -212,7 +212,6 @@ class TestSubstitution:
         [
             ("${env:TOKEN}", "s3cret"),
             ("a ${env:TOKEN}-${env:TOKEN}", "a s3cret-s3cret"),
-            ("<${env:EMPTY}>", "<>"),
             ("${env:NESTED}", "${env:TOKEN}"),
             ("$${env:TOKEN}", "${env:TOKEN}"),
             ("$${", "${"),
@@ -238,8 +237,8 @@ class TestSubstitution:
         assert parse("a: ${env:N}", "r.yaml", environ={"N": "012"}).data == {"a": "012"}
 
     def test_secrets(self) -> None:
-        """The secrets are the non-empty values that were put in, and no others."""
-        document = read('a: "${env:TOKEN}${env:EMPTY}$${env:NESTED}"')
+        """The secrets are the values that were put in, and no others."""
+        document = read('a: "${env:TOKEN}$${env:NESTED}"')
 
         assert document.secrets == {"s3cret"}
 
@@ -251,6 +250,7 @@ class TestSubstitution:
         ("text", "expected"),
         [
             ("${env:A} ${env:B}", ["unset-variable", "unset-variable"]),
+            ("${env:EMPTY}", ["unset-variable"]),
             ("${env:lower-case}", ["unknown-substitution"]),
             ("${env:1A}", ["unknown-substitution"]),
             ("${env:}", ["unknown-substitution"]),
@@ -791,9 +791,7 @@ class TestFiles:
         """Bytes that are not UTF-8 are named by their offset, and pointed at."""
         error = refusal("-", io.BytesIO(data))
 
-        assert [(found.id, found.line, found.column) for found in error.problems] == [
-            ("not-utf8", line, column)
-        ]
+        assert [(found.id, found.line, found.column) for found in error.problems] == [("not-utf8", line, column)]
         assert error.problems[0].message == f"byte {offset} is not UTF-8"
         assert error.source is not None
         assert "\ufffd" in error.source.lines[line - 1]
@@ -975,9 +973,7 @@ class TestDump:
         long = "k" * 1001
         data = {"on": 1, "1": 2, "${x}": 3, long: {"a": 1}, long + "l": "x\ny"}
 
-        assert dump_yaml(data) == (
-            f'"on": 1\n"1": 2\n"${{x}}": 3\n? {long}\n:\n  a: 1\n? {long}l\n: |-\n  x\n  y\n'
-        )
+        assert dump_yaml(data) == (f'"on": 1\n"1": 2\n"${{x}}": 3\n? {long}\n:\n  a: 1\n? {long}l\n: |-\n  x\n  y\n')
         assert read(dump_yaml(data)).data == data
 
     def test_nothing(self) -> None:

@@ -318,9 +318,7 @@ def test_takes_back_what_an_exception_cut_off(path: Path, monkeypatch: pytest.Mo
     assert path.read_bytes() == b"line\n"
 
 
-def test_tells_the_failure_where_nothing_can_be_taken_back(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tells_the_failure_where_nothing_can_be_taken_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the file cannot be cut back either, the first failure is the one that is told."""
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", fail(errno.ENOSPC))
@@ -349,9 +347,7 @@ def test_needs_no_sync_of_folders_that_know_none(path: Path, monkeypatch: pytest
     assert path.read_bytes() == b"line\n"
 
 
-def test_writes_nothing_where_the_folder_cannot_be_synced(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_writes_nothing_where_the_folder_cannot_be_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file whose name may not last is not written to."""
     monkeypatch.setattr(os, "fsync", _only_folders(errno.EIO))
 

@@ -75,12 +75,9 @@ def _changes(changes: list[dict[str, Any]]) -> list[str]:
 
 def _error(error: dict[str, Any]) -> list[str]:
     lines = [line for text in (error["message"], error["hint"]) if text for line in ("", code(text))]
-    problems = [
-        [str(found["line"] or ""), code(found["id"]), code(found["message"])] for found in error["problems"]
-    ]
+    problems = [[str(found["line"] or ""), code(found["id"]), code(found["message"])] for found in error["problems"]]
     overlaps = [
-        [code(item["path"]), *(cell(item[side]) for side in ("base", "ours", "theirs"))]
-        for item in error["conflict"]
+        [code(item["path"]), *(cell(item[side]) for side in ("base", "ours", "theirs"))] for item in error["conflict"]
     ]
     return [
         *lines,

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from ebrule.resolve import Finding
 
-RESOLVE_HELP = """Find out what became of updates that were killed or cut off, and record it.
+RESOLVE_HELP = """Settle updates that were killed or cut off.
+
+Asks the org what became of them, and records the answer.
 
 \b
 Examples:
@@ -46,9 +48,11 @@ class ResolveCommand:
 
 def run_resolve(command: ResolveCommand, screen: Screen) -> int:
     """Settle what is open and print what was found; return the exit code."""
-    from ebrule.errors import ExitCode
+    from ebrule.errors import ExitCode, UsageError
     from ebrule.resolve import resolve
 
+    if command.audit_log is not None and not command.audit_log.exists():
+        raise UsageError(f"there is no ledger {command.audit_log}", hint="Check the path.", code="no-ledger")
     with opened(command.connection, screen, audit_log=command.audit_log) as org:
         findings = resolve(org.settings, pace=org.pace)
         ledger = org.settings.audit_log

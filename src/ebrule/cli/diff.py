@@ -10,7 +10,7 @@ from ebrule.cli import options as o
 from ebrule.cli.render import Screen
 from ebrule.cli.update import UpdateCommand, run
 
-HELP = """Show what update would change; write nothing.
+HELP = """Show what update would change.
 
 \b
 Examples:

@@ -9,11 +9,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from ebrule.errors import UsageError
-from ebrule.settings import SANDBOX, Options, load_settings
+from ebrule.settings import SANDBOX, Options, is_loopback, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,11 +44,17 @@ def state_of(options: Options, environ: Mapping[str, str]) -> Path:
 def with_sandbox(options: Options, environ: Mapping[str, str]) -> Iterator[Options]:
     """Run a sandbox and yield the options that lead to it.
 
-    With an ``api_url``, that is taken for a sandbox that runs already.
+    With the option ``--api-url``, that is taken for a sandbox that runs already. A URL in the environment is not
+    looked at: it may be that of an org.
+
+    Raises:
+        UsageError: the sandbox is not installed or does not start, or the URL is not this machine's own.
     """
     client_id, secret = CLIENT
     options = replace(options, region=SANDBOX, client_id=client_id, client_secret=SecretStr(secret))
-    if options.api_url or environ.get("EBRULE_API_URL"):
+    if options.api_url:
+        if not is_loopback(urlsplit(options.api_url).hostname or ""):
+            raise UsageError("--region sandbox and --api-url of another machine exclude each other", code="two-orgs")
         yield options
         return
     check_installed()

@@ -75,10 +75,12 @@ class Progress:
         self._live.start()
 
     def _merged(self, notice: Merged) -> None:
-        self._warn(
-            f"the rule changed while we worked ({notice.from_version} → {notice.to_version}). "
-            "Kept their change, ours does not touch it:"
-        )
+        versions = f"{notice.from_version} → {notice.to_version}"
+        when = "changed while we worked" if notice.meanwhile else "changed since the version that the file names"
+        if not notice.changes:
+            self._warn(f"the rule {when} ({versions})")
+            return
+        self._warn(f"the rule {when} ({versions}). Kept their change, ours does not touch it:")
         for line in change_lines(notice.changes, sign="="):
             self._screen.err(*line)
 

@@ -58,6 +58,11 @@ def _is_json(text: str) -> bool:
     return True
 
 
+def one_line(text: str) -> str:
+    """Return text that is to stand within a line: its line breaks and tabs are shown, not obeyed."""
+    return clean(text.replace("\n", "\\n").replace("\t", "\\t"))
+
+
 class Screen:
     """Standard output and standard error, coloured only where a person looks at them.
 
@@ -93,8 +98,8 @@ class Screen:
         self._out.write(text.replace("##", "\\u0023#") + "\n")
 
     def raw(self, text: str) -> None:
-        """Print text that is meant for a file or another program, in lines; it is cleaned all the same."""
-        self._out.write(clean(text))
+        """Print text that is meant for a file or another program: in UTF-8, whatever the terminal speaks."""
+        self._out.write(clean(text), utf8=True)
 
     def console(self) -> Console:
         """Return rich's console for standard error, for what moves."""
@@ -125,12 +130,16 @@ class _Stream:
                 return
         self.write(plain + "\n")
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, *, utf8: bool = False) -> None:
         if self._stream is None:
             return
         encoding = self._stream.encoding or "utf-8"
         try:
-            self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            if utf8 and not self.is_terminal and hasattr(self._stream, "buffer"):
+                self._stream.flush()
+                self._stream.buffer.write(text.encode())
+            else:
+                self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
             self._stream.flush()
         except (OSError, ValueError):
             self._stream = None

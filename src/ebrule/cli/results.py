@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebrule.cli.render import Part, Screen, value_text
+from ebrule.cli.render import Part, Screen, one_line, value_text
 from ebrule.errors import (
     ConflictError,
     EbruleError,
@@ -52,7 +52,8 @@ def show_result(screen: Screen, result: UpdateResult, source: str, org: str) -> 
     """Print what became of an update that did not fail: the diff, then one line, then what followed."""
     if result.result == "unchanged":
         sent = "Somebody else had just made it so." if result.attempts else "Nothing sent."
-        screen.out(f"{result.rule_id} is already as {source} says (version {result.version}). {sent}")
+        has = f"already has what {source} changes" if result.merged else f"is already as {source} says"
+        screen.out(f"{result.rule_id} {has} (version {result.version}). {sent}")
         _show_drift(screen, result.drift)
         return
     show_changes(screen, result, org)
@@ -75,7 +76,7 @@ def show_result(screen: Screen, result: UpdateResult, source: str, org: str) -> 
 
 def show_changes(screen: Screen, result: UpdateResult, org: str) -> None:
     """Print the rule's name and the diff."""
-    name = f"  {result.rule_name}" if result.rule_name else ""
+    name = f"  {one_line(result.rule_name)}" if result.rule_name else ""
     screen.out((result.rule_id or "", "strong"), f"{name}  ({result.kind}, {org})")
     screen.out()
     for line in change_lines(result.changes):
@@ -117,6 +118,14 @@ def short_path(path: Path) -> str:
         return str(path)
 
 
+def _summary(error: EbruleError) -> str:
+    """Return the error in one sentence; what is wrong in a file has been told above, problem by problem."""
+    if not isinstance(error, InvalidRuleError) or error.source is None or error.http_status is not None:
+        return error.message
+    count = sum(problem.severity == "error" for problem in error.problems)
+    return f"{error.source.name} has {count} mistake{'' if count == 1 else 's'}. Nothing was sent."
+
+
 def show_error(screen: Screen, error: EbruleError, *, file: str | None = None) -> None:
     """Print what happened, where, and what to do next, on standard error."""
     problems = error.problems if isinstance(error, InvalidRuleError) else ()
@@ -124,7 +133,7 @@ def show_error(screen: Screen, error: EbruleError, *, file: str | None = None) -
     if source is not None:
         for problem in problems:
             show_problem(screen.err, problem, source)
-    screen.err(("error:", "error"), f" {error.message}")
+    screen.err(("error:", "error"), f" {_summary(error)}")
     if source is None:
         for problem in problems:
             screen.err(f"  [{problem.id}] {problem.message}")
@@ -133,14 +142,20 @@ def show_error(screen: Screen, error: EbruleError, *, file: str | None = None) -
         show_overlaps(screen.err, error.overlaps)
     if error.hint:
         screen.err(error.hint)
-    rule_id = error.result.rule_id if error.result else None
-    if isinstance(error, ConflictError) and rule_id and file:
-        screen.err()
-        screen.err(f"To look:        ebrule diff --rule-id {rule_id} --file {file}")
-        if error.overlaps and not isinstance(error, VersionGoneError):
-            screen.err(f"To take yours:  ebrule update --rule-id {rule_id} --file {file} --on-conflict overwrite")
+    if isinstance(error, ConflictError) and error.result and error.result.rule_id and file:
+        _show_next_commands(screen, error, error.result.rule_id, file)
     if error.correlation_id:
         screen.err((f"Correlation id, for Genesys Cloud's support: {error.correlation_id}", "faint"))
+
+
+def _show_next_commands(screen: Screen, error: ConflictError, rule_id: str, file: str) -> None:
+    screen.err()
+    if isinstance(error, VersionGoneError):
+        screen.err(f"To look:        ebrule show {rule_id}")
+        return
+    screen.err(f"To look:        ebrule diff --rule-id {rule_id} --file {file}")
+    if error.overlaps:
+        screen.err(f"To take yours:  ebrule update --rule-id {rule_id} --file {file} --on-conflict overwrite")
 
 
 def show_overlaps(line: _Line, overlaps: Iterable[Overlap]) -> None:

@@ -45,6 +45,8 @@ class ServeCommand:
 def run_serve(command: ServeCommand, screen: Screen) -> int:
     """Serve until a signal comes; return the exit code."""
     from ebrule.errors import UsageError
+
+    state_dir = _state_dir()
     from ebrule.sandbox.server import serve
 
     def ready(url: str) -> None:
@@ -57,7 +59,7 @@ def run_serve(command: ServeCommand, screen: Screen) -> int:
 
     try:
         serve(
-            state_dir=_state_dir(),
+            state_dir=state_dir,
             host=command.host,
             port=command.port,
             latency_ms=command.latency_ms,
@@ -71,10 +73,14 @@ def run_serve(command: ServeCommand, screen: Screen) -> int:
 
 def run_reset(screen: Screen) -> int:
     """Put the first state back; return the exit code."""
+    from ebrule.errors import UsageError
     from ebrule.sandbox.database import reset
 
     state_dir = _state_dir()
-    reset(state_dir)
+    try:
+        reset(state_dir)
+    except OSError as error:
+        raise UsageError(f"{state_dir} cannot be written: {error.strerror}", code="bad-state-dir") from error
     screen.out(f"The sandbox is as it was at first. Its state is kept in {state_dir}.")
     return 0
 

@@ -11,7 +11,7 @@ import typer
 
 from ebrule.cli import options as o
 from ebrule.cli.connection import opened
-from ebrule.cli.render import Screen, value_text
+from ebrule.cli.render import Screen, one_line, value_text
 
 if TYPE_CHECKING:
     from ebrule.rules.kind import Kind, Rule
@@ -85,7 +85,7 @@ def _with_keep_spelled(value: Any) -> Any:
         return {name: _with_keep_spelled(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_with_keep_spelled(item) for item in value]
-    return str(value) if isinstance(value, Keep) else value
+    return value.value if isinstance(value, Keep) else value
 
 
 def _yaml(kind: Kind, rule: Rule, content: Mapping[str, Any]) -> str:
@@ -123,7 +123,8 @@ def _split(kind: Kind, content: Mapping[str, Any]) -> tuple[dict[str, Any], dict
 def _show(screen: Screen, kind: Kind, rule: Rule, content: Mapping[str, Any], org: str) -> None:
     from ebrule.cli.results import WIDEST
 
-    screen.out((rule.id, "strong"), f"  {rule.data.get('name') or ''}  ({kind.name}, {org}, version {rule.version})")
+    name = one_line(str(rule.data.get("name") or ""))
+    screen.out((rule.id, "strong"), f"  {name}  ({kind.name}, {org}, version {rule.version})")
     screen.out()
     width = min(max((len(name) for name in content), default=0), WIDEST)
     for name, value in content.items():
@@ -139,7 +140,7 @@ def _show(screen: Screen, kind: Kind, rule: Rule, content: Mapping[str, Any], or
 def _item_text(value: Any) -> str:
     if isinstance(value, Mapping) and "id" in value:
         rest = "  ".join(f"{key}={value_text(_with_keep_spelled(item))}" for key, item in value.items() if key != "id")
-        return f"{value['id']}  {rest}"
+        return f"{value_text(_with_keep_spelled(value['id']))}  {rest}".rstrip()
     return value_text(_with_keep_spelled(value))
 
 

@@ -56,9 +56,11 @@ class UpdateCommand:
 
 def run(command: UpdateCommand, screen: Screen) -> int:
     """Run the update and print what became of it; return the exit code."""
-    from ebrule.errors import EbruleError
+    from ebrule.errors import EbruleError, UsageError
     from ebrule.pipeline import UpdateOptions, update_rule
 
+    if command.exit_code and not command.dry_run:
+        raise UsageError("--exit-code goes with --dry-run", hint="Add --dry-run, or use: ebrule diff --exit-code")
     options = UpdateOptions(
         rule_id=command.rule_id,
         kind=command.kind,
@@ -102,7 +104,7 @@ def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str)
     elif command.output is o.Output.TEXT:
         for warning in result.warnings:
             show_problem(screen.err, warning, result.source)
-        show_result(screen, result, command.file, org)
+        show_result(screen, result, result.source.name, org)
 
 
 def command(

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from ebrule.plan import Examined
 
-HELP = """Say every problem of every rule file, with file, line and column. Asks no org.
+HELP = """Check rule files, without asking the org.
+
+Tells every problem of every file, with line and column.
 
 \b
 Examples:

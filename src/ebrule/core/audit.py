@@ -236,6 +236,21 @@ class AuditLog:
         records = (entry.record for entry in self.entries(start=since) if entry.record)
         return any(record["operation_id"] == operation_id and _is_settled(record) for record in records)
 
+    def maker_of(self, rule_id: str, kind: str, version: int, *, region: str | None = None) -> str | None:
+        """Return the operation that made a version, where this ledger says which one did.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        made = {
+            record["operation_id"] for record in self._history(rule_id, kind) if _applied_version(record) == version
+        }
+        intents = (record for record in self._history(rule_id, kind) if record["type"] == "intent")
+        return next(
+            (each["operation_id"] for each in intents if each["operation_id"] in made and _in_region(each, region)),
+            None,
+        )
+
     def last_applied(self, rule_id: str, kind: str, *, region: str | None = None) -> KnownState | None:
         """The newest state of a rule that the ledger knows was applied: what that run's last intent sent.
 

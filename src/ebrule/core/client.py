@@ -232,13 +232,17 @@ class Client:
 
         Raises a :class:`TransportError` where no reply came.
         """
-        return self._send("PUT", path, self._tokens.header(), body)
+        # Some of the time that is left is kept for asking what became of the PUT, if no answer comes.
+        limit = min(CALL_SECONDS, self._pace.left() * 0.6)
+        return self._send("PUT", path, self._tokens.header(), body, limit)
 
     def renew_token(self) -> bool:
         """Replace a token that a PUT was refused with; return whether to try once more."""
         return self._tokens.renew(self._tokens.header())
 
-    def _send(self, method: str, path: str, authorization: str, body: bytes | None = None) -> Reply:
+    def _send(
+        self, method: str, path: str, authorization: str, body: bytes | None = None, limit: float = CALL_SECONDS
+    ) -> Reply:
         if self._read_only and method != "GET":
             raise WriteRefusedError(f"{method} {path}")
         url = self._origin + path
@@ -247,7 +251,7 @@ class Client:
         headers = {"Authorization": authorization, **JSON_HEADERS}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        reply = send(self._transport, Request(method, url, headers, body), self._pace)
+        reply = send(self._transport, Request(method, url, headers, body), self._pace, limit)
         return without_secrets(reply, authorization.partition(" ")[2])
 
 

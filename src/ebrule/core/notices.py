@@ -29,11 +29,15 @@ class AskingBack:
 
 @dataclass(frozen=True)
 class Merged:
-    """Somebody else changed the rule meanwhile, and their change was kept."""
+    """Somebody else changed the rule, and ``changes`` of that are kept.
+
+    ``meanwhile`` is False where that was before the run: since the version that the rule file was made from.
+    """
 
     from_version: int
     to_version: int
     changes: tuple[Change, ...]
+    meanwhile: bool = True
 
 
 @dataclass(frozen=True)

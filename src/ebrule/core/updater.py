@@ -95,12 +95,12 @@ class Hooks:
     """What the updater asks of its caller, each time.
 
     ``before_put`` must not return before the intent is durable. ``check`` raises for a merged rule that is not
-    right. ``merged`` is told the two states between which others changed the rule.
+    right. ``merged`` is told the two states between which others changed the rule, and what of that is not kept.
     """
 
     before_put: Callable[[Intent], None]
     check: Callable[[Data], None] = lambda _: None
-    merged: Callable[[Rule, Rule], None] = lambda _was, _present: None
+    merged: Callable[[Rule, Rule, tuple[Overlap, ...]], None] = lambda _was, _present, _overlaps: None
 
 
 class Updater:
@@ -269,7 +269,7 @@ class Updater:
                     f"{moved}, in a field that this update changes too. Nothing was overwritten.", merge.overlaps
                 )
             self._hooks.check(merge.content)
-            self._hooks.merged(self.base, present)
+            self._hooks.merged(self.base, present, merge.overlaps)
         self._overwritten += merge.overlaps
         self.base, self.wanted = present, merge.content
         return None

@@ -74,7 +74,7 @@ _WORDINGS: Final[dict[str, tuple[str, str]]] = {
     ),
     "not-a-number": ("{text} is no number that a rule can hold", "write a number, or null"),
     "unset-variable": (
-        "the environment variable {name} is not set",
+        "the environment variable {name} is not set, or empty",
         "set {name}, or take ${{env:{name}}} out of the file",
     ),
     "invalid-variable": (

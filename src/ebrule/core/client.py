@@ -54,6 +54,7 @@ class HttpxTransport:
 
         Raises :class:`UsageError` for certificates or a proxy that cannot be used.
         """
+        self._closed = False
         try:
             context = _ssl_context(network.ca_file, secure=secure)
         except OSError as error:
@@ -85,6 +86,8 @@ class HttpxTransport:
         try:
             with contextlib.closing(client.send(outgoing, stream=True)) as response:
                 body = _read_body(response)
+                if self._closed and (stream := response.extensions.get("network_stream")):
+                    stream.close()  # the run has given up on this request and is over: no pool closes it any more
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             if _is_about_trust(error):
                 raise UntrustedHostError(_words(error)) from error
@@ -100,6 +103,7 @@ class HttpxTransport:
 
     def close(self) -> None:
         """Close the pool."""
+        self._closed = True
         self._client.close()
         self._direct.close()
 

@@ -70,11 +70,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended.
-
-    ``status`` is the exit code, or the negative number of the signal that ended it. Where the run was traced,
-    ``stops`` were counted, and ``call`` is the system call of the last one.
-    """
+    """How a run ended: with an exit code, or the negative number of a signal; ``call`` is that of the last stop."""
 
     run: Run
     status: int
@@ -89,13 +85,18 @@ class Ended:
     @property
     def err(self) -> str:
         """What it wrote to standard error."""
-        return Path(f"{self.run.out}.err").read_text("utf-8")
+        return _text(f"{self.run.out}.err")
 
     @cached_property
     def result(self) -> dict[str, Any]:
         """The JSON document that it printed; empty if it did not come to that."""
-        text = Path(self.run.out).read_text("utf-8")
+        text = _text(self.run.out)
         return json.loads(text) if text.endswith("}\n") else {}
+
+
+def _text(path: str) -> str:
+    """Read a file; one that a run did not live to make is empty."""
+    return Path(path).read_text("utf-8") if os.path.lexists(path) else ""
 
 
 class Zygote:
@@ -249,8 +250,8 @@ def _traced(run: Run) -> list[dict[str, Any]]:
 
 
 _NAMES = {
-    0: "read", 1: "write", 3: "close", 7: "poll", 17: "pread64", 42: "connect", 44: "sendto", 45: "recvfrom",
-    73: "flock", 74: "fsync", 202: "futex", 257: "openat", 262: "newfstatat", 263: "unlinkat", 265: "linkat",
+    0: "read", 1: "write", 3: "close", 7: "poll", 42: "connect", 44: "sendto", 45: "recvfrom", 73: "flock", 74: "fsync",
+    202: "futex", 257: "openat", 262: "newfstatat", 263: "unlinkat", 265: "linkat",
 }  # fmt: skip
 
 

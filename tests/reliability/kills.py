@@ -5,7 +5,7 @@
     World    a sandbox, a state folder, and rule files that each make a change of their own
     judge    holds a ledger against the sandbox's own log
 
-The zygote is this file, run as a script. With the argument ``resolve`` it settles what is open.
+The zygote is this file, run as a script; with the argument ``resolve`` that settles what is open.
 """
 
 from __future__ import annotations
@@ -170,9 +170,8 @@ def _fork(run: Run) -> int:
 
 def _become(run: Run) -> None:
     """Be the command line that ``run`` says, in a forked child."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     for target, path in ((1, run.out), (2, f"{run.out}.err")):
-        os.dup2(os.open(path, flags, 0o600), target)
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), target)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ.clear()
     os.environ.update(run.environ)
@@ -360,8 +359,8 @@ def _says_applied(record: dict[str, Any]) -> bool | None:
 def judge(ledger: AuditLog, steps: Sequence[Step]) -> Iterator[str]:
     """Say every way in which a ledger is wrong, once all that was open is settled.
 
-    The chain holds; no PUT was applied without its intent; each operation that has an intent has exactly one
-    record that settles it, and that agrees with ``steps``, the org's own log.
+    The chain holds; no PUT was applied without its intent; each intent's operation has exactly one record that
+    settles it, and that agrees with ``steps``, the org's own log.
     """
     if problem := ledger.verify().problem:
         yield f"the chain does not hold: {problem}"

@@ -51,7 +51,7 @@ PLAIN = """
     version author authors authorId X-Author coauthor authority authorities keyboard keyboardLayout keyword
     keywords Keynote monkey monkeys donkey turkey hockey hotkey turnkey secretary secretariat Content-Type
     X-Source Accept User-Agent Host X-Request-Id ETag design assign signal signup passage passenger bypass
-    compass pinned spinning considered inside insider resident tok
+    trespass pinned spinning considered inside insider resident tok
 """
 
 

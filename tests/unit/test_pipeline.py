@@ -167,3 +167,19 @@ def test_long_lists_are_compared_in_bounded_time(tmp_path: Path) -> None:
     result = Pipeline(tmp_path, org).update(priority=60)
 
     assert [("extra[20000]", None, 0)] == [(change.path, change.before, change.after) for change in result.merged]
+
+
+def test_keys_that_only_the_org_knows_survive_a_merge(tmp_path: Path) -> None:
+    """A merge onto conditions with keys that ebrule does not know is no mistake, and keeps these keys."""
+    condition = {"field": "eventType", "operator": "equals", "value": "call.answered", "weight": 3}
+    org = FakeOrg(demo_rule(conditions=[condition]))
+
+    def elsewhere(org: FakeOrg, _request: Request) -> Reply:
+        org.edit({"description": "theirs"})
+        return reply(409)
+
+    org.puts = [elsewhere]
+    result = Pipeline(tmp_path, org).update(priority=60)
+
+    assert result.result == "updated"
+    assert (60, "theirs", [condition]) == tuple(org.rule[name] for name in ("priority", "description", "conditions"))

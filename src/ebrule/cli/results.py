@@ -96,10 +96,9 @@ def _show_drift(screen: Screen, drift: Drift | None) -> None:
 
 
 def _webhook(result: UpdateResult) -> str:
-    return {
-        "delivered": " Event delivered.",
-        "pending": " The event is NOT delivered yet: it stays pending in the ledger.",
-    }.get(result.webhook, "")
+    where = "it stays pending in the ledger" if result.recorded else "and it may not be in the ledger"
+    texts = {"delivered": " Event delivered.", "pending": f" The event is NOT delivered yet: {where}."}
+    return texts.get(result.webhook, "")
 
 
 def _ledger(result: UpdateResult) -> str:

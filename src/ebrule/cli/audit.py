@@ -85,21 +85,13 @@ def _show(screen: Screen, findings: Sequence[Finding], ledger: Path) -> None:
         )
 
 
+@o.with_connection
 def resolve_command(
+    connection: o.Connection,
     audit_log: o.AuditLog = None,
     output: o.OutputOption = o.Output.TEXT,
-    region: o.Region = None,
-    api_url: o.ApiUrl = None,
-    login_url: o.LoginUrl = None,
-    ca_file: o.CaFile = None,
-    proxy: o.Proxy = None,
-    transport: o.Transport = o.TransportName.HTTPX,
-    deadline: o.Deadline = o.DEFAULT_DEADLINE,
-    verbose: o.Verbose = False,
 ) -> int:
     return run_resolve(
-        ResolveCommand(
-            o.Connection(region, api_url, login_url, ca_file, proxy, transport, deadline, verbose), audit_log, output
-        ),
+        ResolveCommand(connection, audit_log, output),
         Screen(),
     )

@@ -20,7 +20,9 @@ Examples:
 """
 
 
+@o.with_connection
 def command(
+    connection: o.Connection,
     file: o.FileOption,
     rule_id: o.RuleIdOption = None,
     kind: o.KindOption = None,
@@ -28,19 +30,11 @@ def command(
     expect_version: o.ExpectVersion = None,
     no_check_targets: o.NoCheckTargets = False,
     output: o.OutputOption = o.Output.TEXT,
-    region: o.Region = None,
-    api_url: o.ApiUrl = None,
-    login_url: o.LoginUrl = None,
-    ca_file: o.CaFile = None,
-    proxy: o.Proxy = None,
-    transport: o.Transport = o.TransportName.HTTPX,
-    deadline: o.Deadline = o.DEFAULT_DEADLINE,
-    verbose: o.Verbose = False,
 ) -> int:
     return run(
         UpdateCommand(
             file=file,
-            connection=o.Connection(region, api_url, login_url, ca_file, proxy, transport, deadline, verbose),
+            connection=connection,
             rule_id=rule_id,
             kind=kind,
             dry_run=True,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+import inspect
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-_ORG = "Org"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DEFAULT_DEADLINE = 120.0
 
 
@@ -52,17 +55,7 @@ ExpectVersion = Annotated[
     int | None,
     typer.Option("--expect-version", metavar="N", min=0, help="Only if the org still has this version."),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log each request on standard error.")]
-Region = Annotated[
-    str | None,
-    typer.Option("--region", "-r", metavar="REGION", help="AWS region, domain, or sandbox.  [GENESYSCLOUD_REGION]"),
-]
-ApiUrl = Annotated[str | None, typer.Option("--api-url", metavar="URL", help="Instead of a region.  [EBRULE_API_URL]")]
-LoginUrl = Annotated[
-    str | None, typer.Option("--login-url", metavar="URL", help="Where tokens come from.  [EBRULE_LOGIN_URL]")
-]
-CaFile = Annotated[str | None, typer.Option("--ca-file", metavar="PEM", help="Certificates to trust.  [SSL_CERT_FILE]")]
-Proxy = Annotated[str | None, typer.Option("--proxy", metavar="URL", help="HTTP proxy.  [HTTPS_PROXY]")]
+AuditLog = Annotated[Path | None, typer.Option("--audit-log", metavar="FILE", help="The ledger.  [EBRULE_AUDIT_LOG]")]
 
 
 class TransportName(str, enum.Enum):
@@ -72,22 +65,57 @@ class TransportName(str, enum.Enum):
     SDK = "sdk"
 
 
-Transport = Annotated[
-    TransportName, typer.Option("--transport", help="What carries requests: ebrule's own, or the SDK.")
-]
-Deadline = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="For the whole command.")]
-AuditLog = Annotated[Path | None, typer.Option("--audit-log", metavar="FILE", help="The ledger.  [EBRULE_AUDIT_LOG]")]
-
-
 @dataclass(frozen=True)
 class Connection:
     """How to reach an org: the options of every command that talks to one."""
 
-    region: str | None = None
-    api_url: str | None = None
-    login_url: str | None = None
-    ca_file: str | None = None
-    proxy: str | None = None
-    transport: TransportName = TransportName.HTTPX
-    deadline: float = DEFAULT_DEADLINE
-    verbose: bool = False
+    region: Annotated[
+        str | None,
+        typer.Option("--region", "-r", metavar="REGION", help="AWS region, domain, or sandbox.  [GENESYSCLOUD_REGION]"),
+    ] = None
+    api_url: Annotated[
+        str | None, typer.Option("--api-url", metavar="URL", help="Instead of a region.  [EBRULE_API_URL]")
+    ] = None
+    login_url: Annotated[
+        str | None, typer.Option("--login-url", metavar="URL", help="Where tokens come from.  [EBRULE_LOGIN_URL]")
+    ] = None
+    ca_file: Annotated[
+        str | None, typer.Option("--ca-file", metavar="PEM", help="Certificates to trust.  [SSL_CERT_FILE]")
+    ] = None
+    proxy: Annotated[str | None, typer.Option("--proxy", metavar="URL", help="HTTP proxy.  [HTTPS_PROXY]")] = None
+    transport: Annotated[
+        TransportName, typer.Option("--transport", help="What carries requests: ebrule's own, or the SDK.")
+    ] = TransportName.HTTPX
+    deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="For the whole command.")] = (
+        DEFAULT_DEADLINE
+    )
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request on standard error.")] = False
+
+
+def with_connection(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the connection options on its command line, in place of its parameter ``connection``.
+
+    Typer reads a command's options from its signature, so the returned function's says all of them.
+    """
+    own = inspect.signature(command, eval_str=True).parameters
+    hints = get_type_hints(Connection, include_extras=True)
+    shared = {
+        field.name: inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(Connection)
+    }
+
+    def connected(**options: Any) -> int:
+        connection = Connection(**{name: options.pop(name) for name in shared})
+        return command(connection=connection, **options)
+
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in own.values()
+        if parameter.name != "connection"
+    ]
+    signature = inspect.Signature([*parameters, *shared.values()], return_annotation=int)
+    connected.__signature__ = signature  # type: ignore[attr-defined]  # what inspect.signature looks at first
+    connected.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
+    return connected

@@ -144,24 +144,18 @@ def _item_text(value: Any) -> str:
     return value_text(_with_keep_spelled(value))
 
 
+@o.with_connection
 def command(
+    connection: o.Connection,
     rule_id: Annotated[str, typer.Argument(metavar="ID", help="The rule.")],
     kind: o.KindOption = None,
     reveal: Annotated[bool, typer.Option("--reveal", help="Print secrets as they are.")] = False,
     output: Annotated[o.ShowOutput, typer.Option("--output", "-o", help="How to print it.")] = o.ShowOutput.TEXT,
-    region: o.Region = None,
-    api_url: o.ApiUrl = None,
-    login_url: o.LoginUrl = None,
-    ca_file: o.CaFile = None,
-    proxy: o.Proxy = None,
-    transport: o.Transport = o.TransportName.HTTPX,
-    deadline: o.Deadline = o.DEFAULT_DEADLINE,
-    verbose: o.Verbose = False,
 ) -> int:
     return run(
         ShowCommand(
             rule_id,
-            o.Connection(region, api_url, login_url, ca_file, proxy, transport, deadline, verbose),
+            connection,
             kind,
             reveal,
             output,

@@ -107,7 +107,9 @@ def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str)
         show_result(screen, result, result.source.name, org)
 
 
+@o.with_connection
 def command(
+    connection: o.Connection,
     file: o.FileOption,
     rule_id: o.RuleIdOption = None,
     kind: o.KindOption = None,
@@ -132,19 +134,11 @@ def command(
     audit_log: o.AuditLog = None,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")] = None,
     output: o.OutputOption = o.Output.TEXT,
-    region: o.Region = None,
-    api_url: o.ApiUrl = None,
-    login_url: o.LoginUrl = None,
-    ca_file: o.CaFile = None,
-    proxy: o.Proxy = None,
-    transport: o.Transport = o.TransportName.HTTPX,
-    deadline: o.Deadline = o.DEFAULT_DEADLINE,
-    verbose: o.Verbose = False,
 ) -> int:
     return run(
         UpdateCommand(
             file=file,
-            connection=o.Connection(region, api_url, login_url, ca_file, proxy, transport, deadline, verbose),
+            connection=connection,
             rule_id=rule_id,
             kind=kind,
             dry_run=dry_run,

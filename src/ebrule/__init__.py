@@ -32,12 +32,13 @@ if TYPE_CHECKING:
         VersionGoneError,
     )
     from ebrule.operation import UpdateResult
-    from ebrule.pipeline import UpdateOptions, plan_update, update_rule
+    from ebrule.pipeline import plan_update, update_rule
     from ebrule.plan import Examined, RuleFile, load_rule, validate_rule
     from ebrule.rules.changes import Change
     from ebrule.rules.kind import Kind, Rule
     from ebrule.rules.registry import KINDS
     from ebrule.settings import Options, Settings, load_settings
+    from ebrule.update_options import UpdateOptions
 
 __version__ = "0.1.0"
 
@@ -72,7 +73,6 @@ _HOMES = {
     ),
     "ebrule.operation": ("UpdateResult",),
     "ebrule.pipeline": (
-        "UpdateOptions",
         "plan_update",
         "update_rule",
     ),
@@ -93,6 +93,7 @@ _HOMES = {
         "Settings",
         "load_settings",
     ),
+    "ebrule.update_options": ("UpdateOptions",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

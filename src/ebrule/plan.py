@@ -6,15 +6,45 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from secrets import token_bytes
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
-from ebrule.core.validator import check_rule, path_text
+from ebrule.core.validator import check_rule, path_text, writable
 from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
 from ebrule.redaction import Redactor
 from ebrule.rulefile import KEEP, Document, load
 from ebrule.rules.changes import equal, overlay
 from ebrule.rules.kind import Kind, Path, Rule, is_id
 from ebrule.rules.registry import DEFAULT_KIND, KINDS, kind_named
+
+
+class Desired(Protocol):
+    """What a rule is to become, wherever that was said: in a rule file, on the command line, or in the ledger.
+
+    ``fields`` are the fields that are said, or None where it takes the present rule to tell. ``rule_id`` is the rule,
+    and ``version`` the one that it was made from, where they are said. ``source`` is what problems point into.
+    ``secrets`` must never be shown.
+    """
+
+    @property
+    def kind(self) -> Kind: ...  # noqa: D102 - the class tells
+    @property
+    def fields(self) -> Mapping[str, Any] | None: ...  # noqa: D102 - the class tells
+    @property
+    def rule_id(self) -> str | None: ...  # noqa: D102 - the class tells
+    @property
+    def version(self) -> int | None: ...  # noqa: D102 - the class tells
+    @property
+    def source(self) -> Source: ...  # noqa: D102 - the class tells
+    @property
+    def secrets(self) -> frozenset[str]: ...  # noqa: D102 - the class tells
+    @property
+    def warnings(self) -> tuple[Problem, ...]: ...  # noqa: D102 - the class tells
+
+    def over(self, base: Rule) -> Mapping[str, Any]:
+        """Return the content that ``base`` is to become; raises :class:`InvalidRuleError` where it cannot be told."""
+
+    def placed(self, problem: Problem) -> Problem:
+        """Return the problem with its place in ``source``, where it has one."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +61,43 @@ class RuleFile:
     rule_id: str | None
     version: int | None
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        """The file's name and lines."""
+        return self.document.source
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What the environment put into the file."""
+        return self.document.secrets
+
+    def placed(self, problem: Problem) -> Problem:
+        """Return the problem with its place in the file."""
+        return located(self.document, problem)
+
+    def over(self, base: Rule) -> dict[str, Any]:
+        """Return what the file makes of the rule that the org has.
+
+        Raises:
+            InvalidRuleError: the file says ``${keep}`` where the org has nothing to keep.
+        """
+        missing: list[str] = []
+
+        def value_at(path: str, value: Any, present: Any) -> Any:
+            if value is KEEP and present is None:
+                missing.append(path)
+            return present if value is KEEP else value
+
+        content = overlay(self.kind.shape, self.kind.content(base.data), self.fields, value_at)
+        if missing:
+            problems = [
+                Problem("nothing-to-keep", f"{path} is ${{keep}}, but the org has no such value", (path.split("[")[0],),
+                        hint="Write the value itself, for one as ${env:NAME}.")
+                for path in missing
+            ]  # fmt: skip
+            raise invalid(self.source, [self.placed(problem) for problem in problems])
+        return content
 
 
 @dataclass(frozen=True)
@@ -99,7 +166,7 @@ def check_document(document: Document, *, kind: str | None = None) -> RuleFile:
     placed = sorted((located(document, problem) for problem in problems), key=lambda p: (p.line or 0, p.column or 0))
     placed = [_without_secrets(document, problem) for problem in placed[:MAX_PROBLEMS]]
     if any(problem.severity == "error" for problem in placed):
-        raise invalid(document, placed, the_kind)
+        raise invalid(document.source, placed, the_kind)
     return RuleFile(the_kind, document, the_kind.fields_of(data), rule_id, data.get("version"), tuple(placed))
 
 
@@ -136,7 +203,7 @@ def _kind_of(document: Document, wanted: str | None) -> Kind:
         return kind_named(wanted or DEFAULT_KIND)
     if not isinstance(said, str) or said not in KINDS:
         problem = Problem("unknown-kind", f"{said!r} is no kind of rule", ("kind",), hint=f"Kinds: {', '.join(KINDS)}.")
-        raise invalid(document, [_without_secrets(document, located(document, problem))])
+        raise invalid(document.source, [_without_secrets(document, located(document, problem))])
     if wanted is not None and kind_named(wanted).name != said:
         raise UsageError(
             f"--kind says {wanted}, and {document.source.name} says {said}",
@@ -154,14 +221,14 @@ def located(document: Document, problem: Problem) -> Problem:
     return document.locate(problem, key=problem.id in _ABOUT_THE_KEY)
 
 
-def invalid(document: Document, problems: list[Problem], kind: Kind | None = None) -> InvalidRuleError:
+def invalid(source: Source, problems: list[Problem], kind: Kind | None = None) -> InvalidRuleError:
     """Return the error that says all of ``problems``, which have their places."""
     errors = [problem for problem in problems if problem.severity == "error"]
     count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
     return InvalidRuleError(
-        f"{document.source.name} has {count}. Nothing was sent.",
+        f"{source.name} has {count}. Nothing was sent.",
         problems,
-        source=document.source,
+        source=source,
         kind=kind.name if kind else None,
     )
 
@@ -203,26 +270,15 @@ def _keeps(data: Any, path: Path = ()) -> list[Path]:
     return [found for name, item in items for found in _keeps(item, (*path, name))]
 
 
-def make_plan(rule_file: RuleFile, base: Rule) -> Plan:
-    """Lay a rule file over the rule that the org has.
+def make_plan(desired: Desired, base: Rule) -> Plan:
+    """Lay what is desired over the rule that the org has.
 
     Raises:
-        InvalidRuleError: the file says ``${keep}`` where the org has nothing to keep.
+        InvalidRuleError: what comes of the two together is not right.
     """
-    missing: list[str] = []
-
-    def value_at(path: str, value: Any, present: Any) -> Any:
-        if value is KEEP and present is None:
-            missing.append(path)
-        return present if value is KEEP else value
-
-    kind = rule_file.kind
-    wanted = overlay(kind.shape, kind.content(base.data), rule_file.fields, value_at)
-    if missing:
-        problems = [
-            Problem("nothing-to-keep", f"{path} is ${{keep}}, but the org has no such value", (path.split("[")[0],),
-                    hint="Write the value itself, for one as ${env:NAME}.")
-            for path in missing
-        ]  # fmt: skip
-        raise invalid(rule_file.document, [located(rule_file.document, problem) for problem in problems])
-    return Plan(kind, base, wanted)
+    wanted = desired.over(base)
+    # A limit may be broken by a field of the file and one that only the org's rule has, together.
+    problems = desired.kind.limits(writable(desired.kind.model, wanted))
+    if any(problem.severity == "error" for problem in problems):
+        raise invalid(desired.source, [desired.placed(problem) for problem in problems], desired.kind)
+    return Plan(desired.kind, base, wanted)

@@ -191,7 +191,7 @@ def test_what_is_no_mapping(field: str, item: Any) -> None:
 
 def test_each_target_is_looked_up() -> None:
     """Every target is a reference, with its place and the path of its resource."""
-    references = EVENTBRIDGE.references({"targets": [{"id": "t1"}, {"id": "t.2"}]})
+    references = EVENTBRIDGE.references({"targets": [{"id": "t1"}, {"id": "t.2"}]}, "r")
 
     assert [(r.path, r.what, r.id, r.resource) for r in references] == [
         (("targets", 0, "id"), "target", "t1", "/api/v2/eventbridge/targets/t1"),
@@ -203,10 +203,10 @@ def test_each_target_is_looked_up() -> None:
 @pytest.mark.parametrize("rule", [{}, {"targets": None}, {"targets": []}, {"targets": KEEP}], ids=str)
 def test_a_file_without_targets_refers_to_nothing(rule: dict[str, Any]) -> None:
     """A file that names no targets, or keeps the org's, leaves nothing to look up."""
-    assert EVENTBRIDGE.references(rule) == []
+    assert EVENTBRIDGE.references(rule, "r") == []
 
 
 def test_no_reference_leads_elsewhere() -> None:
     """Should an id ever get here unchecked, no request is made of it."""
     with pytest.raises(UsageError):
-        EVENTBRIDGE.references({"targets": [{"id": "../../oauth/clients"}]})
+        EVENTBRIDGE.references({"targets": [{"id": "../../oauth/clients"}]}, "r")

@@ -107,5 +107,5 @@ def test_an_id_leads_to_no_other_resource(wire: Wire, pace: Pace, rule_id: str) 
 )
 def test_a_rule_needs_a_whole_number_for_version(body: Any, version: int | None) -> None:
     """A reply without one, or about another rule, carries no rule."""
-    rule = rule_in(reply(200, body), "r")
+    rule = rule_in(reply(200, body), EVENTBRIDGE, "r")
     assert version == (rule.version if rule else None)

@@ -16,7 +16,9 @@ SOURCE = Path(ebrule.__file__).parent
 FLOORS = [
     ["cli", "__main__"],
     ["pipeline", "resolve"],
-    ["history", "plan", "operation"],
+    ["run"],
+    ["compare"],
+    ["history", "plan", "operation", "update_options"],
     ["core"],
     ["rulefile", "redaction", "settings"],
     ["rules"],

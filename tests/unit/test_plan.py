@@ -338,7 +338,7 @@ def test_each_field_may_be_kept(write: Write, field: str) -> None:
     plan = make_plan(rule_file, base())
 
     assert plan.wanted[field] == demo_rule()[field]
-    assert rule_file.kind.references(rule_file.fields) == []
+    assert rule_file.kind.references(rule_file.fields, "r") == []
 
 
 @pytest.mark.parametrize(

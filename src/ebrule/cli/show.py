@@ -90,34 +90,18 @@ def _with_keep_spelled(value: Any) -> Any:
 
 def _yaml(kind: Kind, rule: Rule, content: Mapping[str, Any]) -> str:
     """Return the rule as a rule file; what a rule file cannot have stands below it as comments."""
+    from ebrule.core.validator import writable
     from ebrule.rulefile import dump_yaml
 
-    fields, rest = _split(kind, content)
+    own = kind.content(content)
+    said = writable(kind.model, own)
+    fields = {name: value for name, value in said.items() if value is not None}
+    rest = {name: value for name, value in own.items() if value is not None and value != fields.get(name)}
     text = dump_yaml({"kind": kind.name, "id": rule.id, "version": rule.version, **fields})
     if rest:
         text += "# The org keeps this too; an update leaves it as it is:\n"
         text += "".join(f"# {line}\n" for line in dump_yaml(rest).splitlines())
     return text
-
-
-def _split(kind: Kind, content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the fields that a rule file of this kind can have, and what it cannot."""
-    fields, rest = {}, {}
-    own = kind.content(content)
-    for name in kind.model.model_fields:
-        value = own.pop(name, None)
-        known = kind.shape.item_keys.get(name)
-        if known is not None and isinstance(value, list):
-            narrowed = [
-                {key: item[key] for key in item if key in known} if isinstance(item, Mapping) else item
-                for item in value
-            ]
-            if narrowed != value:
-                rest[name] = value
-            value = narrowed
-        if value is not None:
-            fields[name] = value
-    return fields, {**rest, **own}
 
 
 def _show(screen: Screen, kind: Kind, rule: Rule, content: Mapping[str, Any], org: str) -> None:

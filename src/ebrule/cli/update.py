@@ -57,7 +57,8 @@ class UpdateCommand:
 def run(command: UpdateCommand, screen: Screen) -> int:
     """Run the update and print what became of it; return the exit code."""
     from ebrule.errors import EbruleError, UsageError
-    from ebrule.pipeline import UpdateOptions, update_rule
+    from ebrule.pipeline import update_rule
+    from ebrule.update_options import UpdateOptions
 
     if command.exit_code and not command.dry_run:
         raise UsageError("--exit-code goes with --dry-run", hint="Add --dry-run, or use: ebrule diff --exit-code")

@@ -1,23 +1,33 @@
-"""Rule fetcher: GET → rule with version."""
+"""Rule fetcher: GET → rule with version, and lists in pages."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ebrule.core.failures import unreadable
-from ebrule.errors import RuleNotFoundError
+from ebrule.errors import RuleNotFoundError, UnavailableError, UsageError
 from ebrule.rules.kind import Kind, Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ebrule.core.reads import Reader
     from ebrule.core.reply import Reply
 
+PAGE_SIZE = 200
+"""How many entities a page may have: the most that the API gives."""
 
-def rule_in(reply: Reply, rule_id: str) -> Rule | None:
+MAX_PAGES = 100
+"""How many pages are read of a list: more of them is a list that leads in a circle."""
+
+
+def rule_in(reply: Reply, kind: Kind, rule_id: str) -> Rule | None:
     """Return the rule that a reply carries, or None where it carries none: no version, or another rule's id."""
     data = reply.object
     version = data.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or data.get("id", rule_id) != rule_id:
+    if not isinstance(version, int) or isinstance(version, bool):
+        return None
+    if kind.has_own_id and data.get("id", rule_id) != rule_id:
         return None
     return Rule(rule_id, version, data)
 
@@ -36,7 +46,50 @@ def fetch_rule(reader: Reader, kind: Kind, rule_id: str) -> Rule:
             hint="Check the id, the region and the kind (--kind).",
             http_status=404,
         )
-    rule = rule_in(reply, rule_id)
+    rule = rule_in(reply, kind, rule_id)
     if rule is None:
         raise unreadable(reply, doing)
     return rule
+
+
+def read_entities(reader: Reader, path: str, doing: str) -> Iterator[dict[str, Any]]:
+    """Yield the entities of a list in pages, which are read as they are needed.
+
+    Raises :class:`UnavailableError` for an answer that is no such page, and what :meth:`Reader.read` raises.
+    """
+    following: str | None = f"{path}?pageSize={PAGE_SIZE}"
+    for _ in range(MAX_PAGES):
+        if following is None:
+            return
+        page, following = _read_page(reader, following, doing)
+        yield from page
+    if following is not None:
+        raise UnavailableError(f"{doing}: the list does not end after {MAX_PAGES} pages", code="unexpected-answer")
+
+
+def _read_page(reader: Reader, path: str, doing: str) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the entities of a page, and the path of the next one."""
+    reply = reader.read(path, doing)
+    if reply is None:
+        raise UnavailableError(f"{doing}: this org's API has no such list", code="unexpected-answer", http_status=404)
+    entities, following = reply.object.get("entities"), reply.object.get("nextUri")
+    if not isinstance(entities, list) or not all(isinstance(entity, dict) for entity in entities):
+        raise unreadable(reply, doing)
+    # A link is followed within the same API only: the token goes where it leads.
+    if following is not None and not (isinstance(following, str) and following.startswith("/api/")):
+        raise unreadable(reply, doing)
+    return entities, following
+
+
+def list_rules(reader: Reader, kind: Kind) -> Iterator[dict[str, Any]]:
+    """Yield all rules of a kind, as the org's list has them.
+
+    Raises :class:`UsageError` for a kind whose API has no list, and what :func:`read_entities` raises.
+    """
+    if kind.listing is None:
+        raise UsageError(
+            f"the API has no list of {kind.title}s",
+            hint="Look the id up where the rule was made, then: ebrule show ID",
+            code="no-list",
+        )
+    return read_entities(reader, kind.listing, f"listing {kind.title}s")

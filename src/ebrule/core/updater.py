@@ -229,7 +229,7 @@ class Updater:
         return self._resolve("an earlier try may have been applied")
 
     def _accepted(self, reply: Reply) -> Landed | None:
-        rule = rule_in(reply, self.base.id)
+        rule = rule_in(reply, self._kind, self.base.id)
         if rule is None or rule.version <= self.base.version:
             return None
         self._claimed = True

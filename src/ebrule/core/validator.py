@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import re
 import types
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from ebrule.core.fetcher import read_entities
 from ebrule.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from pydantic_core import ErrorDetails
 
@@ -55,7 +57,7 @@ def check_rule(kind: Kind, data: Data, *, unless: Callable[[Any], bool] = lambda
     except ValidationError as error:
         # The input goes to no message: pydantic's own text would show it, whatever it holds.
         details = [detail for detail in error.errors(include_url=False) if not unless(detail["input"])]
-        found = _without_misspelled([_problem(kind.model, detail) for detail in details])
+        found = _without_misspelled([_problem(kind.model, detail, data) for detail in details])
     return found + kind.limits(data)
 
 
@@ -69,7 +71,10 @@ def reference_checks(reader: Reader, references: Sequence[Reference]) -> list[Ca
 
 
 def _check(reader: Reader, reference: Reference) -> Problem | None:
-    reply = reader.read(reference.resource, f"checking {reference.what} {reference.id}")
+    doing = f"checking {reference.what} {reference.id}"
+    if reference.in_list:
+        return _check_listed(reader, reference, doing)
+    reply = reader.read(reference.resource, doing)
     if reply is None:
         return Problem(
             f"unknown-{reference.what}",
@@ -81,11 +86,44 @@ def _check(reader: Reader, reference: Reference) -> Problem | None:
     return Problem(f"unfit-{reference.what}", reason, reference.path) if reason else None
 
 
+def _check_listed(reader: Reader, reference: Reference, doing: str) -> Problem | None:
+    seen = []
+    for entity in read_entities(reader, reference.resource, doing):
+        if entity.get("id") == reference.id:
+            return None
+        seen.append(str(entity.get("id")))
+    near = difflib.get_close_matches(reference.id, seen, n=1)
+    message = f'{reference.what} "{reference.id}" is not among those of this org'
+    return Problem(
+        f"unknown-{reference.what}",
+        message + (f'; did you mean "{near[0]}"?' if near else ""),
+        reference.path,
+        hint=f"The org has {len(seen)} {reference.what}s; take one of them.",
+    )
+
+
+def writable(model: type[BaseModel], data: Any) -> Any:
+    """Return the part of a rule that a rule file of this model can say; what only the org knows is left out."""
+    if not isinstance(data, Mapping):
+        return data
+    known = {
+        name: _narrowed(field.annotation, data[name]) for name, field in model.model_fields.items() if name in data
+    }
+    return {**data, **known} if model.model_config.get("extra") == "allow" else known
+
+
+def _narrowed(annotation: Any, value: Any) -> Any:
+    below = _model_in(annotation)
+    if below is None:
+        return value
+    return [writable(below, item) for item in value] if isinstance(value, list) else writable(below, value)
+
+
 # --- pydantic's findings in ebrule's words -----------------------------------------------------------------------
 
 
-def _problem(model: type[BaseModel], detail: ErrorDetails) -> Problem:
-    path = _path(detail["loc"])
+def _problem(model: type[BaseModel], detail: ErrorDetails, data: Data) -> Problem:
+    path = _path(detail["loc"], data)
     kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
     where = path_text(path)
     if kind == "extra_forbidden":
@@ -126,11 +164,18 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> Problem:
     return Problem("invalid-value", f"{where}: {detail['msg']}", path)
 
 
-def _path(location: tuple[int | str, ...]) -> Path:
-    """Return the location without what pydantic adds for the branches of a union."""
-    return tuple(
-        part for part in location if isinstance(part, int) or not part.startswith(("function-", "json-or-", "lax-or-"))
-    )
+def _path(location: tuple[int | str, ...], data: Any) -> Path:
+    """Return the location without what pydantic adds for the branches of a union: what leads nowhere in the data.
+
+    A missing key leads nowhere either; it is the last part.
+    """
+    path: list[str | int] = []
+    for part in location[:-1]:
+        if (isinstance(part, int) and isinstance(data, list)) or (isinstance(data, Mapping) and part in data):
+            path.append(part)
+            data = data[part]  # type: ignore[index]  # a list by a number, a mapping by a key
+    last = location[-1]
+    return (*path, last) if isinstance(data, Mapping) or isinstance(last, int) else tuple(path)
 
 
 def path_text(path: Path) -> str:

@@ -127,7 +127,7 @@ def make_event(
         "id": f"msg_{digest.hexdigest()[:32]}",
         "eventType": kind.event_type,
         "timestamp": f"{now:%Y-%m-%dT%H:%M:%S.%f}Z",
-        "data": {"id": rule.id, **shown},
+        "data": {**shown, "id": rule.id},
         "previousVersion": previous_version,
         "auditHead": head,
     }

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ebrule.errors import Problem
-from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id, is_id
+from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id, id_problems
 
 MAX_CONDITIONS = 15
 MAX_EXPRESSION_LENGTH = 1_000
@@ -110,15 +110,7 @@ def _target_problems(targets: list[Any]) -> list[Problem]:
         target_id = target.get("id") if isinstance(target, dict) else None
         if not isinstance(target_id, str):
             continue
-        if target_id and not is_id(target_id):
-            found.append(
-                Problem(
-                    "bad-target-id",
-                    f'"{target_id}" is no target id',
-                    ("targets", index, "id"),
-                    hint="An id is 1 to 128 letters, digits, '.', '_' or '-', and not only dots.",
-                )
-            )
+        found += id_problems(target_id, "target", ("targets", index, "id"))
         if target_id in first_place:
             found.append(
                 Problem(
@@ -152,7 +144,7 @@ def _limits(rule: Data) -> list[Problem]:
     return found
 
 
-def _references(rule: Data) -> list[Reference]:
+def _references(rule: Data, _rule_id: str) -> list[Reference]:
     targets = rule.get("targets")
     return [
         Reference(

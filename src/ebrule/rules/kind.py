@@ -40,6 +40,14 @@ def checked_id(value: str, what: str = "rule id") -> str:
     return value
 
 
+def id_problems(value: Any, what: str, path: Path) -> list[Problem]:
+    """Return what is wrong with an id in a rule file; a wrong type or an empty text is the model's to tell."""
+    if not isinstance(value, str) or not value or is_id(value):
+        return []
+    hint = "An id is 1 to 128 letters, digits, '.', '_' or '-', and not only dots."
+    return [Problem(f"bad-{what}-id", f'"{value}" is no {what} id', path, hint=hint)]
+
+
 @dataclass(frozen=True)
 class Rule:
     """One state of a rule as the org told it: ``data`` is the whole resource, ``version`` an integer."""
@@ -53,7 +61,8 @@ class Rule:
 class Reference:
     """Something that a rule names and that must exist in the org.
 
-    ``resource`` is the path to GET; ``check`` looks at what came back and gives the reason why it will not do.
+    ``resource`` is the path to GET; ``check`` looks at what came back and gives the reason why it will not do. Where
+    ``in_list``, the resource is a list in pages, and one of its entities must have the id.
     """
 
     path: Path
@@ -61,6 +70,7 @@ class Reference:
     id: str
     resource: str
     check: Callable[[Data], str | None] = lambda _: None
+    in_list: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,9 +104,13 @@ class Kind:
         event_type: the name of the event that announces a change.
         shape: how states are compared and merged.
         limits: problems that the types cannot tell; they never need the org.
-        references: what must exist in the org.
+        references: what must exist in the org for a rule of that id.
         steps_by_one: whether each applied PUT raises the version by exactly one.
         read_only: fields that the org keeps itself.
+        listing: path of the list of all rules, where the API has one.
+        immutable: dotted paths that an update cannot change, each with what to do instead.
+        identity: dotted paths that say what the rule is rather than what it does: a change needs consent.
+        has_own_id: whether the ``id`` in a rule's data is the rule's id.
     """
 
     name: str
@@ -106,9 +120,13 @@ class Kind:
     event_type: str
     shape: Shape
     limits: Callable[[Data], list[Problem]]
-    references: Callable[[Data], list[Reference]]
+    references: Callable[[Data, str], list[Reference]]
     steps_by_one: bool = False
     read_only: frozenset[str] = READ_ONLY
+    listing: str | None = None
+    immutable: Mapping[str, str] = field(default_factory=dict)
+    identity: frozenset[str] = frozenset()
+    has_own_id: bool = True
 
     def path_of(self, rule_id: str) -> str:
         """Return the URL path of one rule; raises :class:`UsageError` for what is no id."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from ebrule.errors import UsageError
 from ebrule.rules.eventbridge import EVENTBRIDGE
+from ebrule.rules.source import SOURCE
+from ebrule.rules.trigger import TRIGGER
 
 if TYPE_CHECKING:
     from ebrule.rules.kind import Kind
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (EVENTBRIDGE,)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (EVENTBRIDGE, TRIGGER, SOURCE)}
 DEFAULT_KIND = EVENTBRIDGE.name
 
 

@@ -1,0 +1,85 @@
+"""What an update would change: against the rule as it is, or from an older version that it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ebrule.errors import ConflictError, Problem, VersionGoneError
+from ebrule.plan import Desired, Plan, invalid, make_plan
+from ebrule.rules.changes import canonical, merge3
+from ebrule.rules.kind import Rule
+
+if TYPE_CHECKING:
+    from ebrule.history import History
+    from ebrule.rules.kind import Data
+    from ebrule.update_options import UpdateOptions
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A plan; ``since`` is the older version that it merges from, where it does."""
+
+    plan: Plan
+    since: Rule | None = None
+
+
+def compare(desired: Desired, base: Rule, options: UpdateOptions, history: History) -> Compared:
+    """Lay what is desired over the rule as read, or merge it with what changed since an older version.
+
+    Raises:
+        InvalidRuleError: what comes of it is not right, or changes what cannot change.
+        ConflictError: the version that is expected is gone, or what changed since is in the way.
+    """
+    compared = _compare(desired, base, options, history)
+    problems = _fixed_field_problems(compared.plan, allow_identity_change=options.allow_identity_change)
+    if problems:
+        raise invalid(desired.source, [desired.placed(problem) for problem in problems], desired.kind)
+    return compared
+
+
+def _compare(desired: Desired, base: Rule, options: UpdateOptions, history: History) -> Compared:
+    kind, expected = desired.kind, options.expected(desired.version)
+    plan = make_plan(desired, base)
+    if expected in (None, base.version) or (plan.is_empty and options.expect_version is None):
+        return Compared(plan)  # also where the file names an older version, but nothing is left to change
+    moved = f"{base.id} has version {base.version}, and version {expected} was expected. Nothing was sent."
+    theirs = kind.content(base.data)
+    was = history.content_at(expected, theirs, dict(desired.fields or {}))
+    if was is None:
+        hint = "Look at what changed since, then leave out the version or name the present one."
+        raise VersionGoneError(moved, hint=hint)
+    older = Rule(base.id, expected, was)
+    merge = merge3(kind.shape, was, make_plan(desired, older).wanted, theirs)
+    if options.is_pinned(desired.version):
+        hint = "To merge with what changed since, give --on-conflict merge."
+        if options.expect_version is not None:
+            hint = f"Look at the rule as it is now; then expect version {base.version}, or none."
+        raise VersionGoneError(moved, merge.overlaps, hint=hint)
+    if merge.overlaps and options.on_conflict == "merge":
+        raise ConflictError(f"{moved} What changed since is in a field that this update changes too.", merge.overlaps)
+    return Compared(Plan(kind, base, merge.content, overwritten=merge.overlaps), since=older)
+
+
+def _fixed_field_problems(plan: Plan, *, allow_identity_change: bool) -> list[Problem]:
+    """Find each changed field that an update cannot change, or may change with consent only."""
+    kind, found = plan.kind, []
+    for path in (*kind.immutable, *sorted(kind.identity)):
+        parts = tuple(path.split("."))
+        before, after = _at(plan.base.data, parts), _at(plan.wanted, parts)
+        if canonical(before) == canonical(after):
+            continue
+        moves = f'{path} would change from "{before}" to "{after}"'
+        if path in kind.immutable:
+            found.append(Problem("immutable-field", f"{moves}: it cannot", parts, hint=kind.immutable[path]))
+        elif not allow_identity_change:
+            hint = "If another thing is really meant, say so with --allow-identity-change."
+            found.append(Problem("identity-change", f"{moves}: that is another {kind.title}", parts, hint=hint))
+    return found
+
+
+def _at(data: Data, path: tuple[str, ...]) -> Any:
+    value: Any = data
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,159 @@
+"""Kind ``trigger``: a Process Automation trigger, which starts a workflow for each matching event.
+
+Sources: the official SDK's models, the gc CLI, the Terraform provider.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from ebrule.errors import Problem
+from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id, id_problems
+
+TRIGGERS = "/api/v2/processautomation/triggers"
+TOPICS = f"{TRIGGERS}/topics"
+
+MIN_TTL_SECONDS = 10
+DELAY_SECONDS = range(60, 901)
+MAX_NAME = 256
+MAX_DESCRIPTION = 512
+
+OPERATORS = (
+    "Equal", "NotEqual", "GreaterThan", "GreaterThanOrEqual", "LessThan", "LessThanOrEqual", "In", "NotIn", "Contains",
+    "All", "Exists", "Size",
+)  # fmt: skip
+
+
+class Criterion(BaseModel):
+    """One test of an event: all criteria of a trigger must hold."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    jsonPath: str = Field(min_length=1, description="Goessner's JSONPath into the event, such as $.mediaType.")  # noqa: N815 - the wire's own spelling
+    operator: str = Field(min_length=1, description=f"One of {', '.join(OPERATORS)}.")
+    value: JsonValue = Field(default=None, description="What the event's value is compared with.")
+    values: list[JsonValue] | None = Field(default=None, description="Several values to compare with.")
+
+
+class WorkflowSettings(BaseModel):
+    """How the event is handed to the workflow."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    dataFormat: Literal["Json", "TopLevelPrimitives"] | None = None  # noqa: N815 - the wire's own spelling
+
+
+class WorkflowTarget(BaseModel):
+    """The Architect workflow that is started."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    type: Literal["Workflow"]
+    id: str = Field(min_length=1, description="Id of an active, published workflow.")
+    workflowTargetSettings: WorkflowSettings | None = None  # noqa: N815 - the wire's own spelling
+
+
+class Trigger(BaseModel):
+    """A rule file of kind ``trigger``."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    kind: Literal["trigger"] = "trigger"
+    id: str | None = Field(default=None, description="The trigger's id; must agree with --rule-id.")
+    version: int | None = Field(default=None, ge=0, description="Update only if the org still has this version.")
+    name: str = Field(min_length=1, max_length=MAX_NAME, description="What people call the trigger.")
+    description: str | None = Field(default=None, max_length=MAX_DESCRIPTION, description="What the trigger is for.")
+    enabled: bool = Field(description="Whether the trigger fires.")
+    topicName: str = Field(min_length=1, description="The event topic; it cannot be changed.")  # noqa: N815 - the wire's own spelling
+    target: WorkflowTarget
+    matchCriteria: list[Criterion] | None = Field(default=None, description="All must hold; none: every event matches.")  # noqa: N815 - the wire's own spelling
+    eventTTLSeconds: int | None = Field(default=None, ge=MIN_TTL_SECONDS, description="How old an event may be.")  # noqa: N815 - the wire's own spelling
+    delayBySeconds: int | None = Field(  # noqa: N815 - the wire's own spelling
+        default=None,
+        ge=DELAY_SECONDS.start,
+        le=DELAY_SECONDS.stop - 1,
+        description="How long to wait before the workflow is started.",
+    )
+
+
+def _limits(rule: Data) -> list[Problem]:
+    found = []
+    if rule.get("eventTTLSeconds") is not None and rule.get("delayBySeconds") is not None:
+        found.append(
+            Problem(
+                "ttl-and-delay",
+                "eventTTLSeconds and delayBySeconds exclude each other",
+                ("delayBySeconds",),
+                hint="Keep one of the two.",
+            )
+        )
+    target = rule.get("target")
+    if isinstance(target, dict):
+        found += id_problems(target.get("id"), "flow", ("target", "id"))
+    criteria = rule.get("matchCriteria")
+    for index, criterion in enumerate(criteria if isinstance(criteria, list) else ()):
+        if isinstance(criterion, dict):
+            found += _criterion_problems(criterion, ("matchCriteria", index))
+    return found
+
+
+def _criterion_problems(criterion: Data, path: tuple[str | int, ...]) -> list[Problem]:
+    found = []
+    if ("value" in criterion) == ("values" in criterion):
+        both = "both value and values" if "value" in criterion else "neither value nor values"
+        found.append(
+            Problem("value-or-values", f"this criterion has {both}", path, hint="A criterion has exactly one of them.")
+        )
+    operator = criterion.get("operator")
+    if isinstance(operator, str) and operator and operator not in OPERATORS:
+        found.append(
+            Problem(
+                "unknown-operator",
+                f'"{operator}" is no operator that ebrule knows; the org decides',
+                (*path, "operator"),
+                hint=f"Known operators: {', '.join(OPERATORS)}.",
+                severity="warning",
+            )
+        )
+    return found
+
+
+def _why_no_target(flow: Data) -> str | None:
+    name = flow.get("name") or flow.get("id")
+    if str(flow.get("type", "")).upper() != "WORKFLOW":
+        return f'flow "{name}" is of type {flow.get("type")}; a trigger starts a workflow'
+    if flow.get("deleted"):
+        return f'flow "{name}" is deleted'
+    if not flow.get("active"):
+        return f'flow "{name}" is not active'
+    return None if flow.get("publishedVersion") else f'flow "{name}" is not published'
+
+
+def _references(rule: Data, _rule_id: str) -> list[Reference]:
+    topic, target = rule.get("topicName"), rule.get("target")
+    found = []
+    if isinstance(target, dict) and isinstance(target.get("id"), str):
+        flow = checked_id(target["id"], "flow id")
+        found.append(Reference(("target", "id"), "flow", flow, f"/api/v2/flows/{flow}", _why_no_target))
+    if isinstance(topic, str):
+        found.append(Reference(("topicName",), "topic", topic, TOPICS, in_list=True))
+    return found
+
+
+TRIGGER = Kind(
+    name="trigger",
+    title="trigger",
+    model=Trigger,
+    resource=f"{TRIGGERS}/{{id}}",
+    listing=TRIGGERS,
+    event_type="genesys.processautomation.trigger.updated",
+    shape=Shape(
+        objects=frozenset({"target", "target.workflowTargetSettings"}),
+        item_keys={"matchCriteria": frozenset(Criterion.model_fields)},
+    ),
+    limits=_limits,
+    references=_references,
+    immutable={"topicName": "a trigger keeps its topic for life; create a new trigger for another one"},
+)

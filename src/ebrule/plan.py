@@ -15,6 +15,9 @@ from ebrule.rulefile import KEEP, Document, load
 from ebrule.rules.changes import equal, overlay
 from ebrule.rules.kind import Kind, Path, Rule, is_id
 from ebrule.rules.registry import DEFAULT_KIND, KINDS, kind_named
+from ebrule.spelling import did_you_mean
+
+TWO_KINDS = "two-kinds"
 
 
 class Desired(Protocol):
@@ -151,11 +154,12 @@ def load_rule(
         InvalidRuleError: the file cannot be read or is not right; it has every problem, with its place.
         UsageError: ``kind`` is none, or not the one that the file names.
     """
-    return check_document(load(path, environ=os.environ if environ is None else environ, stdin=stdin), kind=kind)
+    environ = os.environ if environ is None else environ
+    return check_document(load(path, environ=environ, stdin=stdin, tolerant=True), kind=kind)
 
 
 def check_document(document: Document, *, kind: str | None = None) -> RuleFile:
-    """Check a document as :func:`load_rule` does; raises the same."""
+    """Check a document, and what its text left unclear, as :func:`load_rule` does; raises the same."""
     data = document.data
     the_kind = _kind_of(document, kind)
     problems = check_rule(the_kind, data, unless=lambda value: value is KEEP)
@@ -163,8 +167,7 @@ def check_document(document: Document, *, kind: str | None = None) -> RuleFile:
     rule_id = data.get("id")
     if isinstance(rule_id, str) and not is_id(rule_id):
         problems.append(Problem("bad-id", f'"{rule_id}" is no rule id', ("id",), hint="Copy the id from the org."))
-    placed = sorted((located(document, problem) for problem in problems), key=lambda p: (p.line or 0, p.column or 0))
-    placed = [_without_secrets(document, problem) for problem in placed[:MAX_PROBLEMS]]
+    placed = _placed(document, problems)
     if any(problem.severity == "error" for problem in placed):
         raise invalid(document.source, placed, the_kind)
     return RuleFile(the_kind, document, the_kind.fields_of(data), rule_id, data.get("version"), tuple(placed))
@@ -177,24 +180,53 @@ def validate_rule(
     environ: Mapping[str, str] | None = None,
     stdin: IO[bytes] | None = None,
 ) -> Examined:
-    """Check a rule file as :func:`load_rule` does, and return what was found instead of raising it."""
+    """Check a rule file as :func:`load_rule` does, and return what was found instead of raising it.
+
+    A file of another kind than ``kind`` has a problem; raises :class:`UsageError` only where ``kind`` is none.
+    """
+    environ = os.environ if environ is None else environ
     try:
-        rule_file = load_rule(path, kind=kind, environ=environ, stdin=stdin)
+        document = load(path, environ=environ, stdin=stdin, tolerant=True)
+        rule_file = check_document(document, kind=kind)
     except InvalidRuleError as error:
         return Examined(error.source or Source(os.fspath(path)), error.kind or kind, error.problems)
+    except UsageError as error:
+        if error.code != TWO_KINDS:
+            raise
+        problem = Problem(TWO_KINDS, error.message, ("kind",), error.hint)
+        return Examined(document.source, document.data["kind"], tuple(_placed(document, [problem])))
     return Examined(rule_file.document.source, rule_file.kind.name, rule_file.warnings)
 
 
 MAX_PROBLEMS = 100
 
 
-def _without_secrets(document: Document, problem: Problem) -> Problem:
-    """Return a problem that shows nothing of what the environment put into the file."""
-    if not document.secrets:
-        return problem
-    hide = Redactor(token_bytes(32), document.secrets).text
-    path = tuple(hide(part) if isinstance(part, str) else part for part in problem.path)
-    return replace(problem, message=hide(problem.message), path=path)
+def _placed(document: Document, problems: list[Problem]) -> list[Problem]:
+    """Put problems of the data in among those of the text, in its order, without those that only follow from it."""
+    told = {(problem.line, problem.column) for problem in document.problems}
+    merged = {problem.path for problem in document.problems if problem.id == "merge-key"}
+    found = [*document.problems]
+    for problem in (located(document, problem) for problem in problems):
+        may_be_merged_in = problem.id == "missing-key" and problem.path[:-1] in merged
+        is_told = problem.id != "missing-key" and (problem.line, problem.column) in told
+        if not may_be_merged_in and not is_told:
+            found.append(problem)
+    found.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
+    return [_fit_to_show(document, problem) for problem in found[:MAX_PROBLEMS]]
+
+
+_LONGEST_MESSAGE = 500
+
+
+def _fit_to_show(document: Document, problem: Problem) -> Problem:
+    """Return a problem that shows nothing of what the environment put into the file, in bounds."""
+    if document.secrets:
+        hide = Redactor(token_bytes(32), document.secrets).text
+        path = tuple(hide(part) if isinstance(part, str) else part for part in problem.path)
+        problem = replace(problem, message=hide(problem.message), path=path)
+    if len(problem.message) > _LONGEST_MESSAGE:
+        problem = replace(problem, message=f"{problem.message[: _LONGEST_MESSAGE - 1]}…")
+    return problem
 
 
 def _kind_of(document: Document, wanted: str | None) -> Kind:
@@ -202,13 +234,18 @@ def _kind_of(document: Document, wanted: str | None) -> Kind:
     if said is None:
         return kind_named(wanted or DEFAULT_KIND)
     if not isinstance(said, str) or said not in KINDS:
-        problem = Problem("unknown-kind", f"{said!r} is no kind of rule", ("kind",), hint=f"Kinds: {', '.join(KINDS)}.")
-        raise invalid(document.source, [_without_secrets(document, located(document, problem))])
+        problem = Problem(
+            "unknown-kind",
+            f"{said!r} is no kind of rule{did_you_mean(str(said), KINDS)}",
+            ("kind",),
+            hint=f"Kinds: {', '.join(KINDS)}.",
+        )
+        raise invalid(document.source, _placed(document, [problem]))
     if wanted is not None and kind_named(wanted).name != said:
         raise UsageError(
             f"--kind says {wanted}, and {document.source.name} says {said}",
             hint="Leave out --kind.",
-            code="two-kinds",
+            code=TWO_KINDS,
         )
     return KINDS[said]
 
@@ -217,7 +254,9 @@ _ABOUT_THE_KEY = frozenset({"unknown-key", "too-many-conditions", "expression-to
 
 
 def located(document: Document, problem: Problem) -> Problem:
-    """Return the problem with its place in the document's text."""
+    """Return the problem with its place in the document's text; what is missing is placed by what it is missing in."""
+    if problem.id == "missing-key":
+        return replace(document.locate(replace(problem, path=problem.path[:-1])), path=problem.path)
     return document.locate(problem, key=problem.id in _ABOUT_THE_KEY)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from command_line import EXAMPLE
 
 if TYPE_CHECKING:
@@ -30,6 +32,87 @@ def test_every_file_is_looked_at(offline: CommandLine) -> None:
     assert "    | " + " " * 10 + "^\n" in ran.out
     assert "nowhere.yaml: error[file-not-found]: there is no such file" in ran.out
     assert ran.out.endswith("3 files: 1 right, 2 wrong (2 errors)\n")
+
+
+WRONG_ALL_OVER = """\
+name: on
+status: Enabled
+priority: 0
+priority: 5000
+1: x
+conditions:
+  - {field: eventType, operator: equal, value: 012}
+  - {field: a, operater: equals, value: "${env:NOPE}"}
+targets:
+  - id: "${env:NOPE}"
+    headers: {A: 1}
+  - !target {id: ../x}
+"""
+
+
+def test_text_and_data_are_checked_in_one_run(offline: CommandLine) -> None:
+    """What is wrong with the text and what is wrong with the data come together, in the order of the text."""
+    ran = offline("validate", "--output", "json", offline.file("rule.yaml", WRONG_ALL_OVER))
+
+    assert [(found["id"], found["line"], found["column"]) for found in ran.json["files"][0]["problems"]] == [
+        ("ambiguous-scalar", 1, 7),
+        ("unknown-value", 2, 9),
+        ("duplicate-key", 4, 1),
+        ("priority-range", 4, 11),
+        ("non-string-key", 5, 1),
+        ("unknown-operator", 7, 34),
+        ("ambiguous-scalar", 7, 48),
+        ("unknown-key", 8, 16),
+        ("unset-variable", 8, 41),
+        ("unset-variable", 10, 9),
+        ("wrong-type", 11, 18),
+        ("tag", 12, 5),
+        ("bad-target-id", 12, 18),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "said"),
+    [
+        ("priority: 50", "priority: 0x0", ["ambiguous-scalar"]),
+        ("priority: 50", "priority: *p", ["alias"]),
+        ("priority: 50", "priority: '${env:NOPE}'", ["unset-variable"]),
+        ("priority: 50", "priority: 50\non: 1", ["ambiguous-scalar"]),
+        ("priority: 50", "<<: *base", ["merge-key", "alias"]),
+        ("kind: eventbridge", "kind: on", ["ambiguous-scalar"]),
+    ],
+)
+def test_what_follows_from_a_mistake_is_not_told_too(
+    offline: CommandLine, line: str, instead: str, said: list[str]
+) -> None:
+    """A place that the text left unclear is complained of once, and a merged mapping is not missing keys."""
+    ran = offline("validate", "--output", "json", offline.file("rule.yaml", RULE.replace(line, instead)))
+
+    assert said == [found["id"] for found in ran.json["files"][0]["problems"]]
+
+
+def test_what_a_second_mapping_of_a_key_is_missing_is_placed_there(offline: CommandLine) -> None:
+    """Of a key that appears twice the second value is checked, and nothing is placed in the first."""
+    text = RULE.replace("conditions:", "conditions: [{field: a}, {field: b, value: 1}]\nconditions:")
+    ran = offline("validate", "--output", "json", offline.file("rule.yaml", text.replace(", value: 30", "")))
+    first = text.splitlines().index("conditions:") + 1
+
+    assert [(found["id"], found["line"]) for found in ran.json["files"][0]["problems"]] == [
+        ("duplicate-key", first),
+        ("missing-key", first + 2),
+    ]
+
+
+def test_a_file_of_another_kind_is_a_problem_of_that_file(offline: CommandLine) -> None:
+    """``--kind`` tells what every file must be; another kind is told with its place, and the others are checked."""
+    files = [offline.rule("a.yaml", kind="eventbrige"), offline.rule("b.yaml")]
+    ran = offline("validate", *files)
+    wrong_name = offline("validate", "--kind", "eventbrige", *files)
+
+    assert "'eventbrige' is no kind of rule; did you mean \"eventbridge\"?" in ran.out
+    assert ran.out.endswith("2 files: 1 right, 1 wrong (1 error)\n")
+    assert wrong_name.code == 2
+    assert 'Did you mean "eventbridge"?' in wrong_name.err
 
 
 def test_a_warning_is_an_error_only_when_strict(offline: CommandLine) -> None:

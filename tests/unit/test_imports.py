@@ -22,7 +22,7 @@ FLOORS = [
     ["core"],
     ["rulefile", "redaction", "settings"],
     ["rules"],
-    ["errors", "__init__", "sanitizer"],
+    ["errors", "__init__", "sanitizer", "spelling"],
 ]
 """The rooms from the top floor down."""
 

@@ -154,15 +154,15 @@ def test_wrong_types_of_other_kinds(data: dict[str, Any], message: str) -> None:
     [
         (("priority",), "50", "Write the number without quotes."),
         (("priority",), " 7 ", "Write the number without quotes."),
-        (("priority",), "high", None),
-        (("priority",), 1.5, None),
+        (("priority",), "high", "priority: 1 to 1000."),
+        (("priority",), 1.5, "priority: 1 to 1000."),
         (("name",), 5, "Put it in quotes."),
         (("name",), True, "Put it in quotes."),
-        (("name",), [], None),
+        (("name",), [], "name: What people call the rule."),
     ],
 )
 def test_a_type_that_quotes_would_mend(path: tuple[str], value: Any, hint: str | None) -> None:
-    """The hint tells to add or to take away quotes where that is all it takes."""
+    """The hint tells to add or to take away quotes where that is all it takes, or else what the key is for."""
     assert hint == only(check_rule(EVENTBRIDGE, with_value(path, value))).hint
 
 

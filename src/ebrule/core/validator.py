@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import types
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from ebrule.core.fetcher import read_entities
 from ebrule.errors import Problem
+from ebrule.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +43,9 @@ _WANTED = {
     "model_attributes_type": "a mapping",
 }
 
+# Of a file that is wrong all over, nobody reads more, and it must not take long.
+_MOST = 1_000
+
 
 def check_rule(kind: Kind, data: Data, *, unless: Callable[[Any], bool] = lambda _: False) -> list[Problem]:
     """Return everything that is wrong with a rule by itself, in the order of a reader's eye where it matters.
@@ -56,8 +60,8 @@ def check_rule(kind: Kind, data: Data, *, unless: Callable[[Any], bool] = lambda
         kind.model.model_validate(dict(data))
     except ValidationError as error:
         # The input goes to no message: pydantic's own text would show it, whatever it holds.
-        details = [detail for detail in error.errors(include_url=False) if not unless(detail["input"])]
-        found = _without_misspelled([_problem(kind.model, detail, data) for detail in details])
+        details = (detail for detail in error.errors(include_url=False) if not unless(detail["input"]))
+        found = _without_misspelled([_problem(kind.model, detail, data) for detail in islice(details, _MOST)])
     return found + kind.limits(data)
 
 
@@ -92,11 +96,10 @@ def _check_listed(reader: Reader, reference: Reference, doing: str) -> Problem |
         if entity.get("id") == reference.id:
             return None
         seen.append(str(entity.get("id")))
-    near = difflib.get_close_matches(reference.id, seen, n=1)
-    message = f'{reference.what} "{reference.id}" is not among those of this org'
+    meant = did_you_mean(reference.id, seen)
     return Problem(
         f"unknown-{reference.what}",
-        message + (f'; did you mean "{near[0]}"?' if near else ""),
+        f'{reference.what} "{reference.id}" is not among those of this org{meant}',
         reference.path,
         hint=f"The org has {len(seen)} {reference.what}s; take one of them.",
     )
@@ -122,6 +125,10 @@ def _narrowed(annotation: Any, value: Any) -> Any:
 # --- pydantic's findings in ebrule's words -----------------------------------------------------------------------
 
 
+# Where a word begins in a name such as eventTTLSeconds.
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
 def _problem(model: type[BaseModel], detail: ErrorDetails, data: Data) -> Problem:
     path = _path(detail["loc"], data)
     kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
@@ -142,7 +149,7 @@ def _problem(model: type[BaseModel], detail: ErrorDetails, data: Data) -> Proble
             "wrong-type",
             f"{where} must be {_WANTED[kind]}, not {_type_of(value)}",
             path,
-            hint=_retype(kind, value),
+            hint=_retype(kind, value) or _description(model, path),
         )
     if kind == "string_too_short":
         return Problem(
@@ -160,8 +167,9 @@ def _problem(model: type[BaseModel], detail: ErrorDetails, data: Data) -> Proble
         )
     if "ge" in context or "le" in context:
         bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
-        return Problem(f"{path[-1]}-range", f"{where} is {value}; it must be {bound}", path)
-    return Problem("invalid-value", f"{where}: {detail['msg']}", path)
+        name = _HUMP.sub("-", str(path[-1])).lower()
+        return Problem(f"{name}-range", f"{where} is {value}; it must be {bound}", path, hint=f"Choose {bound}.")
+    return Problem("invalid-value", f"{where}: {detail['msg']}", path, hint=_description(model, path))
 
 
 def _path(location: tuple[int | str, ...], data: Any) -> Path:
@@ -193,9 +201,7 @@ def _owner(path: Path) -> str:
 def _unknown_key(model: type[BaseModel], path: Path) -> Problem:
     known = list(_fields_at(model, path[:-1]))
     key = str(path[-1])
-    near = difflib.get_close_matches(key.lower(), [name.lower() for name in known], n=1)
-    match = next((name for name in known if near and name.lower() == near[0]), None)
-    message = f'unknown key "{key}" in {_owner(path)}' + (f'; did you mean "{match}"?' if match else "")
+    message = f'unknown key "{key}" in {_owner(path)}{did_you_mean(key, known)}'
     return Problem("unknown-key", message, path, hint=f"Known keys: {', '.join(known)}.")
 
 
@@ -214,9 +220,14 @@ _MEANT = re.compile(r'did you mean "([^"]+)"\?\Z')
 
 def _unknown_value(where: str, path: Path, value: Any, expected: str) -> Problem:
     allowed = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
-    near = difflib.get_close_matches(str(value).lower(), allowed, n=1)
-    message = f"{where} must be {' or '.join(allowed)}" + (f'; did you mean "{near[0]}"?' if near else "")
+    message = f"{where} must be {' or '.join(allowed)}{did_you_mean(str(value), allowed)}"
     return Problem("unknown-value", message, path, hint=f"Allowed: {', '.join(allowed)}.")
+
+
+def _description(model: type[BaseModel], path: Path) -> str | None:
+    """Return what the model says of the field at ``path``."""
+    field = _fields_at(model, path[:-1]).get(str(path[-1])) if path else None
+    return f"{path[-1]}: {field.description}" if field and field.description else None
 
 
 def _type_of(value: Any) -> str:

@@ -37,41 +37,50 @@ __all__ = [
 ]
 
 
-def load(path: str | os.PathLike[str], *, environ: Mapping[str, str], stdin: IO[bytes] | None = None) -> Document:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    environ: Mapping[str, str],
+    stdin: IO[bytes] | None = None,
+    tolerant: bool = False,
+) -> Document:
     """Read and parse a rule file; ``-`` is standard input.
 
     Args:
         path: The file.
         environ: Where ``${env:NAME}`` finds its values.
         stdin: What ``-`` reads; the process's own standard input if None.
+        tolerant: As for ``parse``.
 
     Raises:
         InvalidRuleError: The file cannot be read, or its text is not right; holds every problem found.
     """
     name, text = read_text(path, stdin)
-    return parse(text, name, environ=environ)
+    return parse(text, name, environ=environ, tolerant=tolerant)
 
 
-def parse(text: str, name: str, *, environ: Mapping[str, str]) -> Document:
+def parse(text: str, name: str, *, environ: Mapping[str, str], tolerant: bool = False) -> Document:
     """Turn the text of a rule file into data with places.
 
     Args:
         text: The whole text. A leading byte order mark is ignored.
         name: The file's name as the user gave it. If it ends in ``.json``, the text must be strict JSON.
         environ: Where ``${env:NAME}`` finds its values.
+        tolerant: Give the document also where it has problems, in its ``problems``, as long as the text could be
+            read to its end and holds a mapping: what is wrong with the data can then be told in the same run.
 
     Raises:
         InvalidRuleError: Holds every problem that could be found, at most 100.
     """
     text = text.removeprefix("\ufeff")
     if name.lower().endswith(".json"):
-        return _build(read_json, text, name, environ).document()
+        return _build(read_json, text, name, environ).document(tolerant=tolerant)
     # JSON is almost YAML, but for surrogate escapes, tabs, and numbers such as 1e5: JSON is read as JSON.
     if text.lstrip().startswith(("{", "[")):
         builder = _build(read_json, text, name, environ)
         if not any(problem.id == _JSON_SYNTAX for problem in builder.problems):
-            return builder.document()
-    return _build(read_yaml, text, name, environ).document()
+            return builder.document(tolerant=tolerant)
+    return _build(read_yaml, text, name, environ).document(tolerant=tolerant)
 
 
 def _build(read: Callable[[str, Builder], None], text: str, name: str, environ: Mapping[str, str]) -> Builder:

@@ -63,6 +63,7 @@ class Builder:
         self._keys: dict[Path, Place] = {}
         self._secrets: set[str] = set()
         self._filled_in = 0
+        self._is_whole = False
 
     # What a reader tells.
 
@@ -172,16 +173,22 @@ class Builder:
         elif not isinstance(self._root, dict):
             what = "a list" if isinstance(self._root, list) else "a single value"
             self._note(problem("not-a-mapping", place=self._values[()], what=what))
+        else:
+            self._is_whole = True
 
-    def document(self) -> Document:
+    def document(self, *, tolerant: bool) -> Document:
         """What was built.
+
+        Args:
+            tolerant: Give a whole mapping with its problems.
 
         Raises:
             InvalidRuleError: There are problems.
         """
-        if self.problems:
+        if self.problems and not (tolerant and self._is_whole):
             raise invalid(self.problems, self._source)
-        return Document(self._source, self._root, self._values, self._keys, frozenset(self._secrets))
+        secrets = frozenset(self._secrets)
+        return Document(self._source, self._root, self._values, self._keys, secrets, tuple(self.problems))
 
     # Putting it together.
 

@@ -51,6 +51,7 @@ class Document:
         values: The places of the values; the whole is at ``()``.
         keys: The places of the keys, by the path of the entry.
         secrets: The values that ``${env:…}`` put in. They must never be shown.
+        problems: What is wrong with the text. Something stands in the data for each value that it left unclear.
     """
 
     source: Source
@@ -58,6 +59,7 @@ class Document:
     values: Mapping[Path, Place] = field(repr=False)
     keys: Mapping[Path, Place] = field(repr=False)
     secrets: frozenset[str] = field(repr=False)
+    problems: tuple[Problem, ...] = ()
 
     def place(self, path: Path, *, key: bool = False) -> Place | None:
         """Where the value at ``path`` stands, or its key.

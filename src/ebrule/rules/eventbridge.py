@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ebrule.errors import Problem
 from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id, id_problems
+from ebrule.spelling import did_you_mean
 
 MAX_CONDITIONS = 15
 MAX_EXPRESSION_LENGTH = 1_000
@@ -91,10 +92,11 @@ def _condition_problems(conditions: list[Any]) -> list[Problem]:
     for index, condition in enumerate(conditions):
         operator = condition.get("operator") if isinstance(condition, dict) else None
         if isinstance(operator, str) and operator and operator not in OPERATORS:
+            meant = did_you_mean(operator, OPERATORS)
             found.append(
                 Problem(
                     "unknown-operator",
-                    f'"{operator}" is no operator that ebrule knows; the org decides',
+                    f'"{operator}" is no operator that ebrule knows; the org decides{meant}',
                     ("conditions", index, "operator"),
                     hint=f"Known operators: {', '.join(sorted(OPERATORS))}.",
                     severity="warning",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from ebrule.errors import UsageError
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.source import SOURCE
 from ebrule.rules.trigger import TRIGGER
+from ebrule.spelling import nearest
 
 if TYPE_CHECKING:
     from ebrule.rules.kind import Kind
@@ -22,6 +22,6 @@ def kind_named(name: str) -> Kind:
     try:
         return KINDS[name]
     except KeyError:
-        near = difflib.get_close_matches(name, KINDS, n=1)
-        hint = f'Did you mean "{near[0]}"?' if near else f"Kinds: {', '.join(KINDS)}."
+        near = nearest(name, KINDS)
+        hint = f'Did you mean "{near}"?' if near else f"Kinds: {', '.join(KINDS)}."
         raise UsageError(f"{name!r} is no kind of rule", hint=hint, code="unknown-kind") from None

@@ -66,10 +66,11 @@ def _filter_problems(topics: Any) -> list[Problem]:
     if not topics:
         hint = "Name at least one topic; to send nothing, disable the integration."
         return [Problem("empty-event-filter", "eventFilter is empty", path, hint=hint)]
+    first_place: dict[str, int] = {}
     return [
         Problem("duplicate-topic", f'topic "{topic}" stands twice', (*path, index), hint="Keep one of the two.")
         for index, topic in enumerate(topics)
-        if topic in topics[:index]
+        if isinstance(topic, str) and first_place.setdefault(topic, index) != index
     ]
 
 

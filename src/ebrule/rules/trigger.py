@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ebrule.errors import Problem
 from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id, id_problems
+from ebrule.spelling import did_you_mean
 
 TRIGGERS = "/api/v2/processautomation/triggers"
 TOPICS = f"{TRIGGERS}/topics"
@@ -111,7 +112,7 @@ def _criterion_problems(criterion: Data, path: tuple[str | int, ...]) -> list[Pr
         found.append(
             Problem(
                 "unknown-operator",
-                f'"{operator}" is no operator that ebrule knows; the org decides',
+                f'"{operator}" is no operator that ebrule knows; the org decides{did_you_mean(operator, OPERATORS)}',
                 (*path, "operator"),
                 hint=f"Known operators: {', '.join(OPERATORS)}.",
                 severity="warning",

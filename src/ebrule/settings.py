@@ -1,6 +1,9 @@
-"""Options, environment and defaults, resolved into one frozen object.
+"""Options, environment, profiles and defaults, resolved into one frozen object.
 
-Precedence: option, then environment, then default. A secret is never an option.
+Precedence: option, then environment, then profile, then default; an option that names a profile changes nothing
+about that. A secret is never an option. Where an org is and who asks are each taken as a whole from the first that
+says any of it: an id never meets the secret of another client. Only a secret that is given by itself, from a file,
+goes with the first id that is found.
 """
 
 from __future__ import annotations
@@ -15,9 +18,10 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import SecretStr
 
 from ebrule.errors import AccessError, UsageError
+from ebrule.profiles import Profile, find_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 DEFAULT_DEADLINE = 120.0
 
@@ -49,15 +53,16 @@ SANDBOX = "sandbox"
 NO_ORG = "no org to talk to"
 NO_ORG_HINT = (
     "Set GENESYSCLOUD_REGION, GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET (the gc CLI's and "
-    "Terraform's own variables), or try it on the built-in sandbox: --region sandbox"
+    "Terraform's own variables), choose a profile (--profile), or try it on the built-in sandbox: --region sandbox"
 )
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line or a library user sets; None leaves it to the environment."""
+    """What the command line or a library user sets; None leaves it to the environment and the profile."""
 
     region: str | None = None
+    profile: str | None = None
     api_url: str | None = None
     login_url: str | None = None
     client_id: str | None = None
@@ -88,6 +93,7 @@ class Org:
     """One org and the credentials for it: either a client's id and secret, or an access token.
 
     ``name`` is the AWS region where it is known, however it was given, so that records of the same org agree.
+    ``credentials`` says in words where they come from.
     """
 
     name: str
@@ -96,6 +102,7 @@ class Org:
     client_id: str | None = None
     client_secret: SecretStr | None = None
     access_token: SecretStr | None = None
+    credentials: str = field(default="the client's id and secret", compare=False)
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ class Settings:
     """Everything that a run is told from outside.
 
     ``deadline`` is in seconds, for the whole run. ``missing`` says why there is no ``org``, where there is none.
+    ``warnings`` are what a user should know of where the settings come from.
     """
 
     org: Org | None
@@ -113,6 +121,7 @@ class Settings:
     deadline: float = DEFAULT_DEADLINE
     webhook_url: str | None = None
     webhook_secret: SecretStr | None = None
+    warnings: tuple[str, ...] = ()
 
     def require_org(self) -> Org:
         """Return the org; raises :class:`AccessError`, which names the variables to set, where there is none."""
@@ -122,15 +131,16 @@ class Settings:
 
 
 def load_settings(options: Options, environ: Mapping[str, str]) -> Settings:
-    """Resolve options and environment.
+    """Resolve options, environment and profile.
 
-    Raises :class:`UsageError` for a setting that cannot be meant: an unknown region, plain ``http`` to another
-    machine, a deadline that is not above zero. Absent credentials raise only when they are asked for.
+    Raises :class:`UsageError` for a setting that cannot be meant: an unknown region or profile, plain ``http`` to
+    another machine, a deadline that is not above zero. Absent credentials raise only when they are asked for.
     """
     if not 0 < options.deadline <= 86_400:  # noqa: PLR2004 - a day
         raise UsageError("the deadline must be above 0 and at most 86400 seconds", code="bad-deadline")
-    org, missing = _org(options, environ)
-    state_dir = options.state_dir or _state_dir(environ)
+    profile = _profile(options, environ)
+    org, missing = _org(options, environ, profile)
+    state_dir = state_dir_of(options, environ)
     audit_log = options.audit_log or _path(environ, "EBRULE_AUDIT_LOG") or state_dir / "audit.jsonl"
     secret = environ.get("EBRULE_WEBHOOK_SECRET")
     if options.ca_file and not Path(options.ca_file).is_file():
@@ -144,65 +154,156 @@ def load_settings(options: Options, environ: Mapping[str, str]) -> Settings:
         deadline=options.deadline,
         webhook_url=options.webhook_url or environ.get("EBRULE_WEBHOOK_URL") or None,
         webhook_secret=SecretStr(secret) if secret else None,
+        warnings=tuple(_warnings(options, environ, profile)),
     )
 
 
-def _org(options: Options, environ: Mapping[str, str]) -> tuple[Org | None, AccessError | None]:
-    region = options.region or _first(environ, "GENESYSCLOUD_REGION", "GENESYS_ENVIRONMENT")
+def wants_sandbox(options: Options, environ: Mapping[str, str]) -> bool:
+    """Return whether the built-in sandbox is asked for; raises :class:`UsageError` as :func:`load_settings` does."""
+    return _place(options, environ, _profile(options, environ)).region == SANDBOX
+
+
+def state_dir_of(options: Options, environ: Mapping[str, str]) -> Path:
+    """Return the folder of what ebrule keeps."""
+    from platformdirs import user_state_path  # noqa: PLC0415 - not needed where the folder is set
+
+    return options.state_dir or _path(environ, "EBRULE_STATE_DIR") or user_state_path("ebrule")
+
+
+# --- where the org is, and who asks ---------------------------------------------------------------------------
+
+_REGION = ("GENESYSCLOUD_REGION", "GENESYS_ENVIRONMENT")
+_ID = ("GENESYSCLOUD_OAUTHCLIENT_ID", "GENESYS_CLIENT_ID")
+_SECRET = ("GENESYSCLOUD_OAUTHCLIENT_SECRET", "GENESYS_CLIENT_SECRET")
+_TOKEN = "GENESYSCLOUD_ACCESS_TOKEN"  # noqa: S105 - a variable's name
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an org is, as it was told: a URL goes before a region."""
+
+    region: str | None
+    api_url: str | None
+    login_url: str | None
+
+    @property
+    def is_told(self) -> bool:
+        return bool(self.region or self.api_url)
+
+
+@dataclass(frozen=True)
+class _Credentials:
+    """Who asks, as it was told; ``source`` and ``names`` (of id and secret) are for messages."""
+
+    source: str
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    access_token: SecretStr | None = None
+    names: tuple[str, str] = (_ID[0], _SECRET[0])
+
+    @property
+    def absent(self) -> list[str]:
+        if self.access_token:
+            return []
+        pairs = zip(self.names, (self.client_id, self.client_secret), strict=True)
+        return [name for name, value in pairs if not value]
+
+
+def _profile(options: Options, environ: Mapping[str, str]) -> Profile | None:
+    """Return the profile that is named; the default one only where it is needed."""
+    name = options.profile or environ.get("EBRULE_PROFILE") or None
+    if name is None and _place(options, environ, None).is_told and not _credentials(options, environ, None).absent:
+        return None
+    return find_profile(name, environ)
+
+
+def _place(options: Options, environ: Mapping[str, str], profile: Profile | None) -> _Place:
+    region = options.region or _first(environ, *_REGION)
     # A region that was asked for by option names both hosts, whatever the environment says of them.
     urls = {} if options.region not in (None, SANDBOX) else environ
-    api_url = options.api_url or urls.get("EBRULE_API_URL")
-    login_url = options.login_url or urls.get("EBRULE_LOGIN_URL")
-    if api_url:
-        api_url = checked_url(api_url, "--api-url")
-        login_url = checked_url(login_url, "--login-url") if login_url else api_url
-    elif region:
-        domain = domain_of(region)
-        api_url = f"https://api.{domain}"
-        login_url = checked_url(login_url, "--login-url") if login_url else f"https://login.{domain}"
-    else:
-        return None, AccessError(NO_ORG, hint=NO_ORG_HINT, code="no-credentials")
+    place = _Place(
+        region, options.api_url or urls.get("EBRULE_API_URL"), options.login_url or urls.get("EBRULE_LOGIN_URL")
+    )
+    if profile is None or place.is_told:
+        return place
+    return _Place(profile.region, profile.api_url, place.login_url or profile.login_url)
 
-    client_id = options.client_id or _first(environ, "GENESYSCLOUD_OAUTHCLIENT_ID", "GENESYS_CLIENT_ID")
-    secret = options.client_secret
-    if secret is None:
-        text = _first(environ, "GENESYSCLOUD_OAUTHCLIENT_SECRET", "GENESYS_CLIENT_SECRET")
-        secret = SecretStr(text.encode(errors="surrogateescape").decode(errors="replace")) if text else None
-    token = environ.get("GENESYSCLOUD_ACCESS_TOKEN")
-    name = _name_of(api_url, region)
-    if token and not (options.client_id or options.client_secret):
+
+def _credentials(options: Options, environ: Mapping[str, str], profile: Profile | None) -> _Credentials:
+    client_id, text, token = _first(environ, *_ID), _first(environ, *_SECRET), environ.get(_TOKEN)
+    secret = SecretStr(text.encode(errors="surrogateescape").decode(errors="replace")) if text else None
+    if options.client_id or options.client_secret:
+        client_id = options.client_id or client_id or (profile.client_id if profile else None)
+        return _Credentials("the client's id and secret", client_id, options.client_secret or secret)
+    if token:
+        return _Credentials(_TOKEN, access_token=SecretStr(token))
+    if client_id or secret or profile is None:
+        return _Credentials(f"{_ID[0]} and {_SECRET[0]}", client_id, secret)
+    if profile.access_token:
+        return _Credentials(f"the access_token of {profile}", access_token=profile.access_token)
+    names = ("client_id", "client_secret")
+    return _Credentials(str(profile), profile.client_id, profile.client_secret, names=names)
+
+
+def _org(
+    options: Options, environ: Mapping[str, str], profile: Profile | None
+) -> tuple[Org | None, AccessError | None]:
+    place = _place(options, environ, profile)
+    if place.api_url:
+        api_url = checked_url(place.api_url, "--api-url")
+        login_url = checked_url(place.login_url, "--login-url") if place.login_url else api_url
+    elif place.region:
+        domain = domain_of(place.region)
+        api_url = f"https://api.{domain}"
+        login_url = checked_url(place.login_url, "--login-url") if place.login_url else f"https://login.{domain}"
+    else:
+        why = f"{NO_ORG}: {profile} has no region" if profile else NO_ORG
+        return None, AccessError(why, hint=NO_ORG_HINT, code="no-credentials")
+
+    name = _name_of(api_url, place.region)
+    who = _credentials(options, environ, profile)
+    reason, hint = None, NO_ORG_HINT
+    if who.access_token:
+        token = who.access_token.get_secret_value()
         if not token.isascii() or not token.isprintable() or " " in token:
-            return None, AccessError(
-                f"no credentials for {name}: GENESYSCLOUD_ACCESS_TOKEN holds a character that no token has",
-                hint="Look for a line break at its end.",
-                code="no-credentials",
-            )
-        return Org(name, api_url, login_url, access_token=SecretStr(token)), None
-    absent = [
-        variable
-        for variable, value in (
-            ("GENESYSCLOUD_OAUTHCLIENT_ID", client_id),
-            ("GENESYSCLOUD_OAUTHCLIENT_SECRET", secret),
-        )
-        if not value
-    ]
-    if absent:
-        return None, AccessError(
-            f"no credentials for {name}: {' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not set",
-            hint=NO_ORG_HINT,
-            code="no-credentials",
-        )
-    return Org(name, api_url, login_url, client_id=client_id, client_secret=secret), None
+            reason = f"{who.source} holds a character that no token has"
+            hint = "Look for a line break at its end."
+    elif who.absent and profile and who.source == str(profile):
+        reason = f"{profile} has no {' and no '.join(who.absent)}"
+        hint = "A profile needs client_id and client_secret, or an access_token; a login in a browser will not do."
+    elif who.absent:
+        reason = f"{' and '.join(who.absent)} {'is' if len(who.absent) == 1 else 'are'} not set"
+    if reason:
+        return None, AccessError(f"no credentials for {name}: {reason}", hint=hint, code="no-credentials")
+    return Org(name, api_url, login_url, who.client_id, who.client_secret, who.access_token, who.source), None
+
+
+def _warnings(options: Options, environ: Mapping[str, str], profile: Profile | None) -> Iterator[str]:
+    """Tell what of a profile is not what it looks like."""
+    if profile is None:
+        return
+    if profile.is_exposed and (profile.client_secret or profile.access_token):
+        yield f"{profile.source} holds secrets, and others can read it. Mend that with: chmod 600 {profile.source}"
+    if not options.profile:
+        return
+    variables: list[str] = []
+    if not (options.region or options.api_url) and (profile.region or profile.api_url):
+        variables += ("EBRULE_API_URL", *_REGION)
+    if not (options.client_id or options.client_secret) and (profile.client_id or profile.access_token):
+        variables += (_TOKEN, *_ID, *_SECRET)
+    winning = [name for name in variables if environ.get(name)]
+    if winning:
+        yield f"{' and '.join(winning)} of the environment go before what profile {profile.name} says"
 
 
 def domain_of(region: str) -> str:
-    """Return the domain of an AWS region, or of a domain as people paste it (``api.mypurecloud.ie``).
+    """Return the domain of an AWS region, or of what people paste: ``api.mypurecloud.ie``, the address of the web app.
 
     Raises :class:`UsageError`, with the nearest name, for a region that is not known.
     """
-    name = region.strip().lower()
-    if name in REGIONS:
-        return REGIONS[name]
+    name = _host_in(region.strip().lower())
+    if name.replace("_", "-") in REGIONS:  # the gc CLI spells some of them so
+        return REGIONS[name.replace("_", "-")]
     for prefix in ("", "api.", "login.", "my.", "apps."):
         if name.startswith(prefix) and name[len(prefix) :] in REGIONS.values():
             return name[len(prefix) :]
@@ -212,6 +313,13 @@ def domain_of(region: str) -> str:
     near = difflib.get_close_matches(name, [*REGIONS, *REGIONS.values(), SANDBOX], n=1)
     hint = f'Did you mean "{near[0]}"?' if near else f"Regions: {', '.join(REGIONS)}; their domains; or sandbox."
     raise UsageError(f"{region!r} is no region", hint=hint, code="unknown-region")
+
+
+def _host_in(text: str) -> str:
+    try:
+        return urlsplit(text if "://" in text else f"//{text}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _name_of(api_url: str, region: str | None) -> str:
@@ -255,12 +363,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _state_dir(environ: Mapping[str, str]) -> Path:
-    from platformdirs import user_state_path  # noqa: PLC0415 - not needed where the folder is set
-
-    return _path(environ, "EBRULE_STATE_DIR") or user_state_path("ebrule")
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

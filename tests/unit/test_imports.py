@@ -21,7 +21,7 @@ FLOORS = [
     ["history", "plan", "operation", "update_options"],
     ["core"],
     ["rulefile", "redaction", "settings"],
-    ["rules"],
+    ["rules", "profiles"],
     ["errors", "__init__", "sanitizer", "spelling"],
 ]
 """The rooms from the top floor down."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pydantic import SecretStr
+
     from ebrule.cli.options import Connection
     from ebrule.cli.render import Screen
     from ebrule.core.pace import Pace
     from ebrule.settings import Settings
+
+
+MAX_SECRET_BYTES = 4_096
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,15 @@ def opened(
     Raises :class:`UsageError` for settings that cannot be meant.
     """
     from ebrule.cli.progress import Progress
+    from ebrule.core.notices import Warned
     from ebrule.core.pace import Pace
-    from ebrule.settings import SANDBOX, Options, load_settings
+    from ebrule.settings import Options, load_settings, wants_sandbox
 
-    region = connection.region or os.environ.get("GENESYSCLOUD_REGION")
-    wants_sandbox = region == SANDBOX
+    secret, warnings = _read_secret(connection.client_secret_file)
     options = Options(
         region=connection.region,
+        profile=connection.profile,
+        client_secret=secret,
         api_url=connection.api_url,
         login_url=connection.login_url,
         ca_file=connection.ca_file,
@@ -54,7 +62,7 @@ def opened(
         audit_log=audit_log,
     )
     with contextlib.ExitStack() as stack:
-        if wants_sandbox:
+        if wants_sandbox(options, os.environ):
             from ebrule.cli.local_sandbox import with_sandbox
 
             options = stack.enter_context(with_sandbox(options, os.environ))
@@ -62,5 +70,37 @@ def opened(
         progress = Progress(screen, verbose=connection.verbose)
         stack.callback(progress.stop)
         pace = Pace(settings.deadline, observe=progress)
+        for warning in (*warnings, *settings.warnings):
+            pace.observe(Warned(warning))
         stack.enter_context(stop_on_signals(pace.interrupt))
         yield Opened(settings, pace, settings.org.name if settings.org else "")
+
+
+def _read_secret(file: str | None) -> tuple[SecretStr | None, list[str]]:
+    """Return the client's secret from a file, without the line break at its end, and what to warn of.
+
+    Raises :class:`UsageError` where there is no such file, or it holds no secret.
+    """
+    from pydantic import SecretStr
+
+    from ebrule.errors import UsageError
+    from ebrule.profiles import can_others_read
+
+    if file is None:
+        return None, []
+    name = "standard input" if file == "-" else file
+    try:
+        with open(sys.stdin.fileno() if file == "-" else file, "rb", closefd=file != "-") as stream:
+            content, mode = stream.read(MAX_SECRET_BYTES + 1), os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError, AttributeError) as error:  # the last two: standard input is closed
+        why = getattr(error, "strerror", None) or "it is closed"
+        raise UsageError(f"the client's secret cannot be read from {name}: {why}", code="bad-secret-file") from error
+    secret = content.decode(errors="replace").removesuffix("\n").removesuffix("\r")
+    if not secret or not secret.isprintable() or len(content) > MAX_SECRET_BYTES:
+        raise UsageError(
+            f"{name} holds no client secret",
+            hint="It must hold the secret and nothing else, on one line.",
+            code="bad-secret-file",
+        )
+    exposed = f"{name} holds a secret, and others can read it. Mend that with: chmod 600 {name}"
+    return SecretStr(secret), [exposed] if can_others_read(mode) else []

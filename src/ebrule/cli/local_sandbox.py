@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from ebrule.errors import UsageError
-from ebrule.settings import SANDBOX, Options, is_loopback, load_settings
+from ebrule.settings import SANDBOX, Options, is_loopback, state_dir_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ def check_installed() -> None:
 
 def state_of(options: Options, environ: Mapping[str, str]) -> Path:
     """Return the folder that keeps the sandbox's state, below ebrule's own."""
-    return load_settings(replace(options, region=None), {**environ, "GENESYSCLOUD_REGION": ""}).state_dir / "sandbox"
+    return state_dir_of(options, environ) / "sandbox"
 
 
 @contextlib.contextmanager

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from ebrule.cli.completion import complete_kind, complete_profile, complete_region
+from ebrule.errors import UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 DEFAULT_DEADLINE = 120.0
 
@@ -45,7 +48,13 @@ RuleIdOption = Annotated[
 FileOption = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="The rule file; - is standard input.")]
 KindOption = Annotated[
     str | None,
-    typer.Option("--kind", "-k", metavar="KIND", help="The rule's kind; by default what the file says."),
+    typer.Option(
+        "--kind",
+        "-k",
+        metavar="KIND",
+        help="The rule's kind; by default what the file says.",
+        autocompletion=complete_kind,
+    ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print the result.")]
 NoCheckTargets = Annotated[
@@ -71,7 +80,27 @@ class Connection:
 
     region: Annotated[
         str | None,
-        typer.Option("--region", "-r", metavar="REGION", help="AWS region, domain, or sandbox.  [GENESYSCLOUD_REGION]"),
+        typer.Option(
+            "--region",
+            "-r",
+            metavar="REGION",
+            help="AWS region, domain, or sandbox.  [GENESYSCLOUD_REGION]",
+            autocompletion=complete_region,
+        ),
+    ] = None
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            "-p",
+            metavar="NAME",
+            help="An org of the configuration file.  [EBRULE_PROFILE]",
+            autocompletion=complete_profile,
+        ),
+    ] = None
+    client_secret_file: Annotated[
+        str | None,
+        typer.Option("--client-secret-file", metavar="FILE", help="The OAuth client's secret; - is standard input."),
     ] = None
     api_url: Annotated[
         str | None, typer.Option("--api-url", metavar="URL", help="Instead of a region.  [EBRULE_API_URL]")
@@ -92,6 +121,17 @@ class Connection:
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request on standard error.")] = False
 
 
+def _check_standard_input(connection: Connection, others: Iterable[Any]) -> None:
+    """Refuse to read two things from standard input, such as the rule file and the client's secret."""
+    inputs = [connection.client_secret_file, *others]
+    if sum("-" in (each if isinstance(each, list) else [each]) for each in inputs) > 1:
+        raise UsageError(
+            "standard input cannot be two things at once",
+            hint="Give a file for each of them but one.",
+            code="two-inputs",
+        )
+
+
 def with_connection(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command the connection options on its command line, in place of its parameter ``connection``.
 
@@ -108,6 +148,7 @@ def with_connection(command: Callable[..., int]) -> Callable[..., int]:
 
     def connected(**options: Any) -> int:
         connection = Connection(**{name: options.pop(name) for name in shared})
+        _check_standard_input(connection, options.values())
         return command(connection=connection, **options)
 
     parameters = [

@@ -66,7 +66,7 @@ class TokenSource:
         if meaning in (Meaning.REFUSED, Meaning.UNAUTHORIZED):
             raise AccessError(
                 f"the org does not accept these credentials{what_it_said(reply)}",
-                hint="Check GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET, and the region.",
+                hint=f"Check {self._org.credentials}, and the region.",
                 code="bad-credentials",
                 http_status=reply.status,
                 correlation_id=reply.correlation_id,

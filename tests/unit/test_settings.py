@@ -23,6 +23,7 @@ from ebrule.settings import (
     domain_of,
     is_loopback,
     load_settings,
+    wants_sandbox,
 )
 
 CREDENTIALS = {"GENESYSCLOUD_OAUTHCLIENT_ID": "id", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "canary-secret"}
@@ -52,6 +53,8 @@ def test_a_region_is_known_by_name_and_domain(region: str, domain: str, prefix: 
     expected = Org(region, f"https://api.{domain}", f"https://login.{domain}", "id", SecretStr("canary-secret"))
     assert expected == org({}, region=region)
     assert expected == org({}, region=f" {prefix}{domain.upper()} ")
+    assert expected == org({}, region=f"https://{prefix}{domain}/")
+    assert expected == org({}, region=region.replace("-", "_"))
 
 
 def test_the_regions_are_those_of_the_table() -> None:
@@ -77,7 +80,23 @@ def test_an_unknown_region_suggests_the_nearest(region: str, near: str) -> None:
     assert ("unknown-region", f'Did you mean "{near}"?') == (caught.value.code, caught.value.hint)
 
 
-@pytest.mark.parametrize("region", ["", "????", "evil.example/mypurecloud.com", "mypurecloud.com.evil.example@x:1/2"])
+def test_the_web_apps_address_is_a_region() -> None:
+    """What stands in a browser's address bar leads to the org that is shown there."""
+    assert domain_of("https://apps.mypurecloud.ie/directory/#/admin?x=y") == "mypurecloud.ie"
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        "https://",
+        "https://[",
+        "https://mypurecloud.ie@evil.example",
+        "",
+        "????",
+        "evil.example/mypurecloud.com",
+        "mypurecloud.com.evil.example@x:1/2",
+    ],
+)
 def test_no_other_host_is_a_region(region: str) -> None:
     """A region is one of the table; what only looks like one leads nowhere."""
     with pytest.raises(UsageError):
@@ -210,11 +229,9 @@ def test_the_credentials_are_what_comes_first(
         ({}, {"EBRULE_WEBHOOK_SECRET": ""}, "webhook_secret", None),
         ({}, {"EBRULE_STATE_DIR": "/e"}, "state_dir", Path("/e")),
         ({"state_dir": Path("/o")}, {"EBRULE_STATE_DIR": "/e"}, "state_dir", Path("/o")),
-        ({}, {}, "state_dir", user_state_path("ebrule")),
         ({}, {"EBRULE_STATE_DIR": "/e"}, "audit_log", Path("/e/audit.jsonl")),
         ({}, {"EBRULE_STATE_DIR": "/e", "EBRULE_AUDIT_LOG": "/l/a"}, "audit_log", Path("/l/a")),
         ({"audit_log": Path("/o/a")}, {"EBRULE_AUDIT_LOG": "/l/a"}, "audit_log", Path("/o/a")),
-        ({}, {"EBRULE_AUDIT_LOG": "~/a"}, "audit_log", Path.home() / "a"),
         ({}, {}, "deadline", 120.0),
         ({"deadline": 5.0}, {}, "deadline", 5.0),
         ({"ca_file": __file__, "proxy": "http://p"}, {}, "network", Network(__file__, "http://p")),
@@ -226,6 +243,210 @@ def test_everything_else_is_what_comes_first(
 ) -> None:
     """Option, then environment, then default."""
     assert expected == getattr(load_settings(Options(**options), environ), attribute)
+
+
+def test_the_home_is_the_users(home: Path) -> None:
+    """The default state folder is the user's own, and ``~`` is understood."""
+    found = load_settings(Options(), {"EBRULE_AUDIT_LOG": "~/a"})
+    assert (user_state_path("ebrule"), home / "a") == (found.state_dir, found.audit_log)
+
+
+# --- profiles -------------------------------------------------------------------------------------
+
+PROFILES = """
+[DEFAULT]
+region = "eu-west-2"
+client_id = "default-id"
+client_secret = "default-secret"
+
+[prod]
+region = "eu-west-1"
+client_id = "prod-id"
+client_secret = "prod-secret"
+
+[token]
+api_url = "https://api.example"
+login_url = "https://login.example"
+access_token = "profile-token"
+client_id = "unused"
+
+[where]
+region = "eu-central-1"
+
+[who]
+client_id = "who-id"
+client_secret = "who-secret"
+
+[local]
+region = "sandbox"
+"""
+IRELAND_API, FRANKFURT_API, LONDON_API = (
+    f"https://api.{REGIONS[f'eu-{name}']}" for name in ("west-1", "central-1", "west-2")
+)
+
+
+@pytest.fixture
+def profiles(tmp_path: Path) -> dict[str, str]:
+    """The environment that leads to a file of profiles."""
+    path = tmp_path / "config.toml"
+    path.write_text(PROFILES)
+    path.chmod(0o600)
+    return {"EBRULE_CONFIG": str(path)}
+
+
+ENVIRONMENT = {
+    "GENESYSCLOUD_REGION": "eu-central-1",
+    "GENESYSCLOUD_OAUTHCLIENT_ID": "e",
+    "GENESYSCLOUD_OAUTHCLIENT_SECRET": "s",
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "expected"),
+    [
+        pytest.param({}, {}, (LONDON_API, "default-id", "default-secret", None), id="default"),
+        pytest.param({"profile": "prod"}, {}, (IRELAND_API, "prod-id", "prod-secret", None), id="option"),
+        pytest.param({}, {"EBRULE_PROFILE": "prod"}, (IRELAND_API, "prod-id", "prod-secret", None), id="environment"),
+        pytest.param(
+            {"profile": "prod"}, {"EBRULE_PROFILE": "token"}, (IRELAND_API, "prod-id", "prod-secret", None),
+            id="option-before-environment",
+        ),
+        pytest.param({"profile": "token"}, {}, ("https://api.example", None, None, "profile-token"), id="token"),
+        pytest.param(
+            {"profile": "prod", "region": "eu-central-1"}, {}, (FRANKFURT_API, "prod-id", "prod-secret", None),
+            id="region-option-before-profile",
+        ),
+        pytest.param(
+            {"profile": "token", "region": "eu-west-1"}, {}, (IRELAND_API, None, None, "profile-token"),
+            id="region-option-before-urls-of-profile",
+        ),
+        pytest.param(
+            {"profile": "prod"}, ENVIRONMENT, (FRANKFURT_API, "e", "s", None), id="environment-before-profile"
+        ),
+        pytest.param({}, ENVIRONMENT, (FRANKFURT_API, "e", "s", None), id="environment-before-default"),
+        pytest.param(
+            {}, {"GENESYSCLOUD_REGION": "eu-central-1"}, (FRANKFURT_API, "default-id", "default-secret", None),
+            id="default-where-credentials-are-missing",
+        ),
+        pytest.param(
+            {"profile": "prod"}, {"GENESYSCLOUD_ACCESS_TOKEN": "t"}, (IRELAND_API, None, None, "t"),
+            id="token-of-environment-before-client-of-profile",
+        ),
+        pytest.param(
+            {"profile": "token"}, CREDENTIALS, ("https://api.example", "id", "canary-secret", None),
+            id="client-of-environment-before-token-of-profile",
+        ),
+        pytest.param(
+            {"profile": "prod", "client_secret": SecretStr("file")}, {}, (IRELAND_API, "prod-id", "file", None),
+            id="secret-by-itself-with-id-of-profile",
+        ),
+        pytest.param(
+            {"profile": "prod", "client_secret": SecretStr("file")}, {"GENESYSCLOUD_OAUTHCLIENT_ID": "e"},
+            (IRELAND_API, "e", "file", None), id="secret-by-itself-with-id-of-environment",
+        ),
+    ],
+)  # fmt: skip
+def test_a_profile_fills_what_is_not_told_otherwise(
+    profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], expected: tuple[str | None, ...]
+) -> None:
+    """Option, environment, profile; credentials are always those of one client."""
+    found = load_settings(Options(**options), {**profiles, **environ}).require_org()
+    secrets = [secret and secret.get_secret_value() for secret in (found.client_secret, found.access_token)]
+    assert expected == (found.api_url, found.client_id, *secrets)
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "message"),
+    [
+        ({"profile": "who"}, {}, "no org to talk to: profile who of FILE has no region"),
+        (
+            {"profile": "where"},
+            {},
+            "no credentials for eu-central-1: profile where of FILE has no client_id and no client_secret",
+        ),
+        (
+            {"profile": "prod"},
+            {"GENESYSCLOUD_OAUTHCLIENT_ID": "e"},
+            "no credentials for eu-west-1: GENESYSCLOUD_OAUTHCLIENT_SECRET is not set",
+        ),
+    ],
+    ids=["no-region", "no-credentials", "half-of-the-environments"],
+)
+def test_what_a_profile_lacks_is_told(
+    profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], message: str
+) -> None:
+    """An id of the environment does not meet the secret of a profile."""
+    error = missing({**profiles, **environ}, **options)
+    assert message.replace("FILE", profiles["EBRULE_CONFIG"]) == error.message
+
+
+def test_the_default_profile_is_looked_for_only_where_it_is_needed(tmp_path: Path) -> None:
+    """A pipeline that sets everything is not stopped by a file that it does not use."""
+    broken = tmp_path / "config.toml"
+    broken.write_text("[")
+    assert load_settings(Options(), {**IRELAND, "EBRULE_CONFIG": str(broken)}).require_org().name == "eu-west-1"
+    with pytest.raises(UsageError):
+        load_settings(Options(), {**CREDENTIALS, "EBRULE_CONFIG": str(broken)})
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "expected"),
+    [
+        ({"region": SANDBOX}, {}, True),
+        ({}, {"GENESYSCLOUD_REGION": SANDBOX}, True),
+        ({}, {"GENESYS_ENVIRONMENT": SANDBOX}, True),
+        ({"profile": "local"}, {}, True),
+        ({"profile": "local", "region": "eu-west-1"}, {}, False),
+        ({"profile": "local"}, {"GENESYSCLOUD_REGION": "eu-west-1"}, False),
+        ({"profile": "local"}, {"EBRULE_API_URL": "https://api.example"}, False),
+        ({"profile": "prod"}, {}, False),
+    ],
+    ids=str,
+)
+def test_the_sandbox_is_a_region_like_any_other(
+    profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], expected: bool
+) -> None:
+    """By option, environment or profile, in this order."""
+    assert expected is wants_sandbox(Options(**options), {**profiles, **environ})
+
+
+def test_an_exposed_file_is_warned_of(profiles: dict[str, str]) -> None:
+    """Only where a secret is taken from it."""
+    path = Path(profiles["EBRULE_CONFIG"])
+    assert load_settings(Options(profile="prod"), profiles).warnings == ()
+    path.chmod(0o644)
+    (warning,) = load_settings(Options(profile="prod"), profiles).warnings
+    assert f"chmod 600 {path}" in warning
+    assert load_settings(Options(profile="where"), profiles).warnings == ()
+    assert load_settings(Options(), {**profiles, **IRELAND}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "variables"),
+    [
+        ({"profile": "prod"}, ENVIRONMENT, " and ".join(ENVIRONMENT)),
+        ({"profile": "prod"}, {"EBRULE_API_URL": "https://a.example"}, "EBRULE_API_URL"),
+        ({"profile": "who"}, {"GENESYSCLOUD_REGION": "eu-west-1"}, None),
+        ({"profile": "prod", "region": "eu-west-1"}, {"GENESYSCLOUD_REGION": "eu-west-1"}, None),
+        ({}, {**ENVIRONMENT, "EBRULE_PROFILE": "prod"}, None),
+    ],
+    ids=["all", "url", "nothing-to-win-over", "region-option", "profile-of-environment"],
+)
+def test_a_profile_that_the_environment_overrules_is_warned_of(
+    profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], variables: str | None
+) -> None:
+    """Who names a profile by option may not think of what the shell still has set."""
+    expected = (f"{variables} of the environment go before what profile prod says",) if variables else ()
+    assert expected == load_settings(Options(**options), {**profiles, **environ}).warnings
+
+
+def test_a_token_of_a_profile_that_http_cannot_carry_is_refused(tmp_path: Path) -> None:
+    """The file is told, and the token is not."""
+    path = tmp_path / "config.toml"
+    path.write_text('[x]\nregion = "eu-west-1"\naccess_token = "canary\\n"\n')
+    error = missing({"EBRULE_CONFIG": str(path)}, profile="x")
+    assert f"the access_token of profile x of {path} holds a character" in error.message
+    assert "canary" not in f"{error.message} {error.hint}"
 
 
 # --- what is missing ------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def _read_secret(file: str | None) -> tuple[SecretStr | None, list[str]]:
     except (OSError, ValueError, AttributeError) as error:  # the last two: standard input is closed
         why = getattr(error, "strerror", None) or "it is closed"
         raise UsageError(f"the client's secret cannot be read from {name}: {why}", code="bad-secret-file") from error
-    secret = content.decode(errors="replace").removesuffix("\n").removesuffix("\r")
+    secret = content.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
     if not secret or not secret.isprintable() or len(content) > MAX_SECRET_BYTES:
         raise UsageError(
             f"{name} holds no client secret",

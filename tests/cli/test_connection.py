@@ -1,0 +1,190 @@
+"""How a command finds its org: profiles, and the client's secret from a file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from command_line import CommandLine
+
+READ = ("show", "demo-rule", "-o", "json")
+
+
+def profile_file(command_line: CommandLine, path: str = ".config/ebrule/config.toml", mode: int = 0o600) -> Path:
+    """Write a profile ``night`` for the sandbox that the environment leads to, and take it out of the environment."""
+    environ = command_line.environ
+    file = command_line.folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(
+        f"[night]\napi_url = {json.dumps(environ.pop('EBRULE_API_URL'))}\n"
+        f"client_id = {json.dumps(environ.pop('GENESYSCLOUD_OAUTHCLIENT_ID'))}\n"
+        f"client_secret = {json.dumps(environ.pop('GENESYSCLOUD_OAUTHCLIENT_SECRET'))}\n"
+    )
+    file.chmod(mode)
+    return file
+
+
+@pytest.mark.loopback
+def test_a_profile_leads_to_its_org(ebrule: CommandLine) -> None:
+    """By option, by environment, and in silence."""
+    profile_file(ebrule)
+
+    ran = ebrule(*READ, "--profile", "night")
+    assert (0, "", "demo-rule") == (ran.code, ran.err, ran.json["id"])
+    ebrule.environ["EBRULE_PROFILE"] = "NIGHT"
+    assert ebrule(*READ).code == 0
+
+
+@pytest.mark.loopback
+def test_a_file_that_others_can_read_is_warned_of(ebrule: CommandLine) -> None:
+    """On standard error, with the command that mends it; the run goes on."""
+    file = profile_file(ebrule, mode=0o644)
+
+    ran = ebrule(*READ, "-p", "night")
+    assert (0, "demo-rule") == (ran.code, ran.json["id"])
+    assert f"warning: {file} holds secrets" in ran.err
+    assert f"chmod 600 {file}" in ran.err
+
+
+def test_without_any_org_the_ways_to_one_are_told(offline: CommandLine) -> None:
+    """Variables, profile, sandbox."""
+    ran = offline(*READ)
+
+    assert ran.code == 4
+    for way in ("GENESYSCLOUD_REGION", "--profile", "--region sandbox"):
+        assert way in ran.err
+
+
+def test_a_profile_that_is_not_there_is_wrong_usage(ebrule: CommandLine) -> None:
+    """The nearest one is suggested, also where no command can be meant without it."""
+    profile_file(ebrule)
+
+    ran = ebrule(*READ, "--profile", "nihgt")
+    assert (2, "unknown-profile") == (ran.code, ran.json["error"]["code"])
+    assert 'Did you mean "night"?' in ran.err
+
+
+def test_a_file_in_the_working_directory_is_no_configuration(ebrule: CommandLine) -> None:
+    """Whoever wrote it could send the credentials elsewhere."""
+    profile_file(ebrule, "config.toml")
+    for name in ("ebrule/config.toml", "ebrule.toml", ".ebrule/config.toml"):
+        (ebrule.folder / name).parent.mkdir(exist_ok=True)
+        (ebrule.folder / name).write_bytes((ebrule.folder / "config.toml").read_bytes())
+
+    ran = ebrule(*READ, "-p", "night")
+    assert (2, "unknown-profile") == (ran.code, ran.json["error"]["code"])
+
+
+def test_a_broken_file_shows_no_secret(offline: CommandLine) -> None:
+    """The line and column are told, and not what stands there."""
+    offline.environ["EBRULE_CONFIG"] = offline.file("other.toml", '[night]\nclient_secret = "canary\n')
+
+    ran = offline(*READ, "-p", "night")
+    assert ran.code == 2
+    assert "other.toml is no TOML: line 2, column " in ran.err
+    assert "canary" not in ran.out + ran.err
+
+
+# --- the client's secret ---------------------------------------------------------------------------
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"], ids=["bare", "unix", "windows"])
+def test_the_clients_secret_comes_from_a_file(ebrule: CommandLine, end: str) -> None:
+    """The line break at its end is no part of it; the id comes from the environment or the profile."""
+    secret = ebrule.environ.pop("GENESYSCLOUD_OAUTHCLIENT_SECRET")
+    (ebrule.folder / "secret").write_bytes((secret + end).encode())
+    (ebrule.folder / "secret").chmod(0o600)
+
+    ran = ebrule(*READ, "--client-secret-file", "secret")
+    assert (0, "") == (ran.code, ran.err)
+    assert ebrule(*READ, "--client-secret-file", "-", stdin=secret + end).code == 0
+
+
+@pytest.mark.loopback
+def test_a_secret_file_goes_before_the_environment(ebrule: CommandLine) -> None:
+    """An option wins, over a token too; and a file that others can read is warned of."""
+    ebrule.environ |= {"GENESYSCLOUD_OAUTHCLIENT_SECRET": "wrong", "GENESYSCLOUD_ACCESS_TOKEN": "wrong"}
+    ebrule.file("secret", "sandbox-secret\n")
+    (ebrule.folder / "secret").chmod(0o644)
+
+    ran = ebrule(*READ, "--client-secret-file", "secret")
+    assert ran.code == 0
+    assert "chmod 600 secret" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "secret holds no client secret"),
+        (b"\n", "secret holds no client secret"),
+        (b"canary\ncanary\n", "secret holds no client secret"),
+        (b"canary\x00", "secret holds no client secret"),
+        (b"\xff\xfe", "secret holds no client secret"),
+        (b"canary" * 1_000, "secret holds no client secret"),
+        (None, "cannot be read from secret: No such file or directory"),
+    ],
+    ids=["empty", "empty-line", "two-lines", "control", "binary", "too-long", "absent"],
+)
+def test_a_secret_file_without_a_secret_is_told(ebrule: CommandLine, content: bytes | None, said: str) -> None:
+    """Nothing is asked of the org, and nothing of the file is shown."""
+    if content is not None:
+        (ebrule.folder / "secret").write_bytes(content)
+
+    ran = ebrule("show", "demo-rule", "--client-secret-file", "secret")
+    assert ran.code == 2
+    assert said in ran.err
+    assert "canary" not in ran.err
+
+
+def test_standard_input_cannot_be_two_things(ebrule: CommandLine) -> None:
+    """The rule file or the secret, not both."""
+    ran = ebrule("update", "--file", "-", "--client-secret-file", "-", stdin="canary")
+
+    assert ran.code == 2
+    assert "standard input cannot be two things at once" in ran.err
+
+
+# --- completion --------------------------------------------------------------------------------------
+
+
+def completed(command_line: CommandLine, *words: str) -> list[str]:
+    """Return what a shell is offered at the end of a command line."""
+    command_line.environ |= {
+        "_EBRULE_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(("ebrule", *words)),
+        "COMP_CWORD": str(len(words)),
+    }
+    ran = command_line()
+    assert ran.err == ""
+    return ran.out.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("show", "--profile", "ni"), ["night"]),
+        (("show", "--kind", "eventbridge-"), ["eventbridge-source"]),
+        (("show", "--region", "eu-west"), ["eu-west-1", "eu-west-2"]),
+    ],
+    ids=["profile", "kind", "region"],
+)
+def test_names_that_this_machine_knows_are_completed(
+    ebrule: CommandLine, words: tuple[str, ...], expected: list[str]
+) -> None:
+    """Profiles of the files, kinds, and regions."""
+    profile_file(ebrule)
+
+    assert expected == completed(ebrule, *words)
+
+
+def test_completion_never_fails(offline: CommandLine) -> None:
+    """A file that cannot be read completes to nothing, in silence."""
+    offline.environ["EBRULE_CONFIG"] = offline.file("broken.toml", "[")
+
+    assert [] == completed(offline, "show", "--profile", "ni")

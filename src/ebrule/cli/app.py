@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ebrule import __version__
-from ebrule.cli import audit, diff, sandbox, show, update, validate
+from ebrule.cli import audit, auth, diff, sandbox, show, update, validate
 from ebrule.cli.exits import exit_code, exit_table
 from ebrule.cli.render import Screen
 from ebrule.errors import EbruleError, ExitCode
@@ -48,6 +48,10 @@ _audit = typer.Typer(help="Settle what a killed run left open.", no_args_is_help
 _audit.command("resolve", help=audit.RESOLVE_HELP)(audit.resolve_command)
 app.add_typer(_audit, name="audit")
 
+_auth = typer.Typer(help="Ask the org who you are and what you may.", no_args_is_help=True, rich_markup_mode=None)
+_auth.command("status", help=auth.STATUS_HELP)(auth.status_command)
+app.add_typer(_auth, name="auth")
+
 _sandbox = typer.Typer(help="A local Genesys Cloud to try things on.", no_args_is_help=True, rich_markup_mode=None)
 _sandbox.command("serve", help=sandbox.SERVE_HELP)(sandbox.serve_command)
 _sandbox.command("reset", help=sandbox.RESET_HELP)(sandbox.reset_command)
@@ -61,8 +65,9 @@ def _version(wanted: bool) -> None:
 
 
 @_audit.callback()
+@_auth.callback()
 def _group() -> None:
-    """Keep ``audit`` a group: Typer makes a command of a group of one."""
+    """Keep ``audit`` and ``auth`` groups: Typer makes a command of a group of one."""
 
 
 @app.callback()

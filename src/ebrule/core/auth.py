@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -25,8 +26,15 @@ if TYPE_CHECKING:
     from ebrule.settings import Network, Org
 
 
+LONGEST_TOKEN_SECONDS = 10 * 366 * 86_400
+"""What is said to be good for longer than this is taken for a mistake (the API gives at most two days)."""
+
+
 class TokenSource:
-    """The access token of one run: fetched when first needed, and once more when the API says that it is bad."""
+    """The access token of one run: fetched when first needed, and once more when the API says that it is bad.
+
+    ``expires_at`` is when it ends, as far as the reply that it came with tells.
+    """
 
     def __init__(self, org: Org, transport: Transport, pace: Pace, patience: Patience) -> None:
         self._org = org
@@ -36,6 +44,7 @@ class TokenSource:
         self._lock = threading.Lock()
         self._token = org.access_token
         self._renewed = False
+        self.expires_at: datetime | None = None
 
     def header(self) -> str:
         """Return the ``Authorization`` header's value; raises :class:`AccessError` where no token is given."""
@@ -77,7 +86,13 @@ class TokenSource:
             raise failure(reply, doing)
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
             raise unreadable(reply, doing)
+        self.expires_at = self._ends(reply.object.get("expires_in"))
         return SecretStr(token)
+
+    def _ends(self, seconds: object) -> datetime | None:
+        if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds <= LONGEST_TOKEN_SECONDS:
+            return None
+        return self._pace.clock.now() + timedelta(seconds=seconds)
 
     def _ask(self) -> Reply:
         secret = self._org.client_secret.get_secret_value() if self._org.client_secret else ""
@@ -95,9 +110,14 @@ class TokenSource:
 class Session:
     """An org that is being talked to: its client, and a reader on top of it. A context manager."""
 
-    def __init__(self, client: Client, patience: Patience, transport: Transport) -> None:
+    def __init__(
+        self, org: Org, *, client: Client, tokens: TokenSource, patience: Patience, pace: Pace, transport: Transport
+    ) -> None:
+        self.org = org
         self.client = client
+        self.tokens = tokens
         self.patience = patience
+        self.pace = pace
         self.reader = Reader(client, patience)
         self._transport = transport
 
@@ -135,4 +155,5 @@ def connect(
         transport = HttpxTransport(network, secure=secure) if network.transport == "httpx" else _sdk(network, secure)
     patience = Patience(pace)
     tokens = TokenSource(org, transport, pace, patience)
-    return Session(Client(transport, org.api_url, pace, tokens, read_only=read_only), patience, transport)
+    client = Client(transport, org.api_url, pace, tokens, read_only=read_only)
+    return Session(org, client=client, tokens=tokens, patience=patience, pace=pace, transport=transport)

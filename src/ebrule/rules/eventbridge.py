@@ -172,4 +172,6 @@ EVENTBRIDGE = Kind(
     limits=_limits,
     references=_references,
     steps_by_one=True,
+    health="/api/v2/health",
+    write_scopes=frozenset({"eventbridge:write"}),
 )

@@ -95,4 +95,5 @@ SOURCE = Kind(
     references=_references,
     identity=frozenset({"properties.eventSourceSuffix", "properties.awsAccountId", "properties.awsAccountRegion"}),
     has_own_id=False,
+    write_scopes=frozenset({"integrations"}),
 )

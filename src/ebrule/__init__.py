@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ebrule.core.audit import AuditLog
     from ebrule.core.auth import Session, connect
-    from ebrule.core.fetcher import fetch_rule
+    from ebrule.core.fetcher import fetch_rule, list_rules
     from ebrule.core.pace import Pace
+    from ebrule.core.status import AuthStatus, KindAccess, Verdict, auth_status
     from ebrule.core.webhook import Endpoint, make_event, send_event
     from ebrule.errors import (
         AccessError,
@@ -48,8 +49,17 @@ _HOMES = {
         "Session",
         "connect",
     ),
-    "ebrule.core.fetcher": ("fetch_rule",),
+    "ebrule.core.fetcher": (
+        "fetch_rule",
+        "list_rules",
+    ),
     "ebrule.core.pace": ("Pace",),
+    "ebrule.core.status": (
+        "AuthStatus",
+        "KindAccess",
+        "Verdict",
+        "auth_status",
+    ),
     "ebrule.core.webhook": (
         "Endpoint",
         "make_event",
@@ -101,6 +111,7 @@ __all__ = [
     "KINDS",
     "AccessError",
     "AuditLog",
+    "AuthStatus",
     "Change",
     "ConflictError",
     "EbruleError",
@@ -110,6 +121,7 @@ __all__ = [
     "InterruptedRunError",
     "InvalidRuleError",
     "Kind",
+    "KindAccess",
     "LedgerError",
     "Options",
     "Overlap",
@@ -125,9 +137,12 @@ __all__ = [
     "UpdateOptions",
     "UpdateResult",
     "UsageError",
+    "Verdict",
     "VersionGoneError",
+    "auth_status",
     "connect",
     "fetch_rule",
+    "list_rules",
     "load_rule",
     "load_settings",
     "make_event",

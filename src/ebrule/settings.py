@@ -141,7 +141,7 @@ def load_settings(options: Options, environ: Mapping[str, str]) -> Settings:
     profile = _profile(options, environ)
     org, missing = _org(options, environ, profile)
     state_dir = state_dir_of(options, environ)
-    audit_log = options.audit_log or _path(environ, "EBRULE_AUDIT_LOG") or state_dir / "audit.jsonl"
+    audit_log = audit_log_of(options, environ)
     secret = environ.get("EBRULE_WEBHOOK_SECRET")
     if options.ca_file and not Path(options.ca_file).is_file():
         raise UsageError(f"{options.ca_file} is not a file", hint="--ca-file takes a PEM file.", code="bad-ca-file")
@@ -168,6 +168,11 @@ def state_dir_of(options: Options, environ: Mapping[str, str]) -> Path:
     from platformdirs import user_state_path  # noqa: PLC0415 - not needed where the folder is set
 
     return options.state_dir or _path(environ, "EBRULE_STATE_DIR") or user_state_path("ebrule")
+
+
+def audit_log_of(options: Options, environ: Mapping[str, str]) -> Path:
+    """Return the ledger."""
+    return options.audit_log or _path(environ, "EBRULE_AUDIT_LOG") or state_dir_of(options, environ) / "audit.jsonl"
 
 
 # --- where the org is, and who asks ---------------------------------------------------------------------------

@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ebrule.core import chain
+from ebrule.core import chain, envelope
 from ebrule.core.chain import GENESIS, Entry, Record, Verification
+from ebrule.core.envelope import prev_of
 from ebrule.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     Verify: TypeAlias = Callable[..., Verification]
@@ -177,6 +178,20 @@ def test_reads_the_same_lines_backwards(tmp_path_factory: pytest.TempPathFactory
         backwards = [(entry.raw, entry.offset, entry.terminated) for entry in chain.backwards(descriptor)]
 
     assert expected == backwards[::-1]
+
+
+@pytest.mark.parametrize("block", [1, 3, 64])
+@quickly
+@given(raw=st.lists(st.sampled_from([b"\n", b"a", b"bcd", b"e" * 20])).map(b"".join))
+def test_finds_the_lines_with_some_bytes_backwards(
+    tmp_path_factory: pytest.TempPathFactory, block: int, raw: bytes
+) -> None:
+    """Asked for the lines with some bytes, it gives those that are found by looking into each line."""
+    with opened(tmp_path_factory.getbasetemp(), raw) as descriptor, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chain, "_WALKED", block)
+        expected = [entry for entry in chain.backwards(descriptor) if b"cde" in entry.raw]
+
+        assert expected == list(chain.backwards(descriptor, b"cde"))
 
 
 def test_the_last_lines_cost_the_same_however_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,14 +375,70 @@ def mutations(raw: bytes, count: int) -> Iterator[bytes]:
             yield mutated
 
 
-def test_every_change_is_found(verify: Verify) -> None:
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.full)])
+def test_every_change_is_found(verify: Verify, count: int) -> None:
     """Of many random changes of bytes and lines, newlines and torn lines among them, none goes unnoticed."""
     raw = ledger(8, TORN, 4, TORN, b'{"schema":1,"type":"repair"', 4)
     assert verify(raw, head_of(raw)).ok
 
-    unnoticed = [mutated for mutated in mutations(raw, 300) if verify(mutated, head_of(raw)).ok]
+    unnoticed = [mutated for mutated in mutations(raw, count) if verify(mutated, head_of(raw)).ok]
 
     assert unnoticed == []
+
+
+def test_every_cut_of_the_tail_is_found_with_the_head(verify: Verify) -> None:
+    """Wherever the end of a ledger is cut off, whole lines or parts of one, the head that was kept tells."""
+    raw = ledger(4, TORN, 2)
+
+    assert [at for at in range(len(raw) - 1) if verify(raw[:at], head_of(raw)).ok] == []
+
+
+# --- the quick look ---------------------------------------------------------------------------------------
+
+EDITS = st.tuples(
+    st.integers(0),
+    st.integers(0, 3),
+    st.sampled_from([b"", b'"', b"{", b"}", b",", b"\\", b'"prev":"1",', b'"type":1,', b"1e9999", b"NaN", b"\xff"])
+    | st.binary(max_size=2)
+    | st.integers(4295, 4305).map(lambda digits: b"1" * digits),
+)
+
+
+def edited(raw: bytes, edits: Iterable[tuple[int, int, bytes]]) -> bytes:
+    """The bytes with some replaced: where, how many, by what."""
+    for at, length, new in edits:
+        place = at % (len(raw) + 1)
+        raw = raw[:place] + new + raw[place + length :]
+    return raw
+
+
+@settings(max_examples=500, deadline=None)
+@given(fields=st.dictionaries(st.text(), json_values, max_size=3), edits=st.lists(EDITS, max_size=3))
+@example(fields={}, edits=[(1, 0, b'"x":' + b"1" * 4301 + b",")])
+@example(fields={}, edits=[(1, 0, b'"x":' + b"[" * 300 + b"]" * 300 + b",")])
+@example(fields={}, edits=[(1, 0, b'"prev":1,')])
+@example(fields={"prev ": {"prev": "1" * 64}}, edits=[])
+def test_a_quick_look_takes_nothing_that_is_no_record(fields: Record, edits: list[tuple[int, int, bytes]]) -> None:
+    """What the quick look takes for a record is one, with the same link; whatever it does not know is parsed."""
+    raw = edited(line("1" * 64, **{"n": 1, **fields}), edits)
+
+    seen = prev_of(raw)
+
+    assert seen is None or not chain._HASH.fullmatch(seen) or chain.decode(raw)["prev"] == seen
+
+
+def test_a_walk_finds_the_same_without_the_quick_look(verify: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On mutated ledgers the walk finds what it finds when it parses each line."""
+    mutated = list(mutations(ledger(8, TORN, 4, TORN, b'{"schema":1,"type":"repair"', 4), 300))
+    quick = [verify(raw) for raw in mutated]
+    monkeypatch.setattr(envelope, "prev_of", lambda raw: None)
+
+    assert quick == [verify(raw) for raw in mutated]
+
+
+def test_the_quick_look_sees_what_ebrule_writes() -> None:
+    """A line as the ledger has it needs no parsing."""
+    assert prev_of(line(GENESIS, text="Größe 😀\n", nested={"prev": "x"})) == GENESIS
 
 
 def test_every_change_before_the_last_line_is_found_without_a_head(verify: Verify) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import ebrule
+from ledgers import LedgerWriter
 
 SOURCE = Path(ebrule.__file__).parent
 FLOORS = [
@@ -115,3 +116,14 @@ def test_validate_loads_no_httpx(tmp_path: Path) -> None:
     (tmp_path / "rule.yaml").write_text("priority: 0\n")
 
     assert loaded_by("validate", str(tmp_path / "rule.yaml")) & {"httpx", "rich", "asyncio"} == set()
+
+
+@pytest.mark.parametrize("command", ["show", "verify"])
+def test_reading_the_ledger_loads_nothing_that_could_ask_an_org(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``audit show`` and ``audit verify`` need no network."""
+    monkeypatch.setenv("EBRULE_STATE_DIR", str(tmp_path))
+    LedgerWriter(tmp_path / "audit.jsonl").update()
+
+    assert loaded_by("audit", command) & {"httpx", "asyncio", "ssl", "yaml"} == set()

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ebrule import __version__
-from ebrule.cli import audit, auth, diff, sandbox, show, update, validate
+from ebrule.cli import audit, audit_show, audit_verify, auth, diff, sandbox, show, update, validate
 from ebrule.cli.exits import exit_code, exit_table
 from ebrule.cli.render import Screen
 from ebrule.errors import EbruleError, ExitCode
@@ -44,7 +44,11 @@ app.command("validate", help=validate.HELP)(validate.command)
 app.command("show", help=show.HELP)(show.command)
 app.command("diff", help=diff.HELP)(diff.command)
 
-_audit = typer.Typer(help="Settle what a killed run left open.", no_args_is_help=True, rich_markup_mode=None)
+_audit = typer.Typer(
+    help="Read the ledger, prove it, settle what is open.", no_args_is_help=True, rich_markup_mode=None
+)
+_audit.command("show", help=audit_show.HELP)(audit_show.command)
+_audit.command("verify", help=audit_verify.HELP)(audit_verify.command)
 _audit.command("resolve", help=audit.RESOLVE_HELP)(audit.resolve_command)
 app.add_typer(_audit, name="audit")
 
@@ -64,10 +68,9 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@_audit.callback()
 @_auth.callback()
 def _group() -> None:
-    """Keep ``audit`` and ``auth`` groups: Typer makes a command of a group of one."""
+    """Keep ``auth`` a group: Typer makes a command of a group of one."""
 
 
 @app.callback()

@@ -34,7 +34,8 @@ MAX_LINE = 64 * 1024 * 1024
 
 Record: TypeAlias = dict[str, Any]
 
-_BLOCK = 64 * 1024
+_BLOCK = 64 * 1024  # read at once from the tail, where few lines are wanted
+_WALKED = 1024 * 1024  # read at once where all lines are
 _START = b'{"schema":1,"type":"'
 _TEXT_KEYS = ("type", "timestamp", "operation_id", "prev")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -76,9 +77,9 @@ def decode(raw: bytes) -> Record:
     return record
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: a walk makes one for each line, and a frozen one takes twice as long
 class Entry:
-    """One line of a ledger.
+    """One line of a ledger; do not change it.
 
     ``raw`` has no newline; ``offset`` counts bytes from the file's start; ``line_number`` counts from 1, and
     is None where the lines before were not read. Not ``terminated``: its newline is missing, so it is torn
@@ -130,19 +131,24 @@ def forwards(descriptor: int, start: int = 0) -> Iterator[Entry]:
     Raises:
         LedgerError: a line is longer than `MAX_LINE`, which no ledger's is.
     """
-    with open(descriptor, "rb", closefd=False) as file:
+    with open(descriptor, "rb", buffering=_WALKED, closefd=False) as file:
         file.seek(start)
         offset, number = start, 1
         while line := file.readline(MAX_LINE + 2):
-            raw = line.removesuffix(b"\n")
+            terminated = line.endswith(b"\n")
+            raw = line[:-1] if terminated else line
             _check_length(raw)
-            yield Entry(raw, offset, None if start else number, terminated=len(raw) < len(line))
+            yield Entry(raw, offset, None if start else number, terminated)
             offset += len(line)
             number += 1
 
 
-def backwards(descriptor: int) -> Iterator[Entry]:
+def backwards(descriptor: int, containing: bytes = b"") -> Iterator[Entry]:
     """The lines from the last one to the first, read in blocks, so that the cost of a few is that of a few.
+
+    Args:
+        descriptor: The file.
+        containing: Tell only of lines with these bytes; blocks without them are not even told apart into lines.
 
     Raises:
         LedgerError: a line is longer than `MAX_LINE`, which no ledger's is.
@@ -151,17 +157,24 @@ def backwards(descriptor: int) -> Iterator[Entry]:
     rest = b""  # read, not yet told apart into lines; begins at `position`
     terminated = False
     while position:
-        step = min(position, max(_BLOCK, len(rest)))  # doubles within a long line: linear in its length
+        # Doubles within a long line: linear in its length.
+        step = min(position, max(_WALKED if containing else _BLOCK, len(rest)))
         position -= step
-        first, *lines = (os.pread(descriptor, step, position) + rest).split(b"\n")
-        for line in reversed(lines):
-            if line or terminated:  # what follows the last newline is a line only if there is something
+        rest, newline, lines = (os.pread(descriptor, step, position) + rest).partition(b"\n")
+        _check_length(rest)
+        if not newline:
+            continue
+        if containing not in lines:
+            end -= len(lines) + 1
+            terminated = True
+            continue
+        for line in reversed(lines.split(b"\n")):
+            # What follows the last newline is a line only if there is something.
+            if (line or terminated) and containing in line:
                 yield Entry(line, end - len(line), terminated=terminated)
             end -= len(line) + 1
             terminated = True
-        rest = first
-        _check_length(rest)
-    if rest or terminated:
+    if (rest or terminated) and containing in rest:
         yield Entry(rest, 0, terminated=terminated)
 
 
@@ -242,6 +255,9 @@ class _Walk:
     """How far the chain was found to hold."""
 
     def __init__(self) -> None:
+        from ebrule.core.envelope import prev_of  # noqa: PLC0415 - pydantic is heavy, and few commands walk the chain
+
+        self._named = prev_of
         self.head = GENESIS
         self.records = 0
         self._repaired = 0
@@ -249,6 +265,9 @@ class _Walk:
 
     def step(self, entry: Entry) -> _Flaw | None:
         """Take the next line; what is wrong with it, or with the torn ones before it."""
+        if entry.terminated and not self._torn and self._named(entry.raw) == self.head:
+            self._take(entry)
+            return None
         record = entry.record if entry.terminated else None
         if record is None:
             self._torn.append(entry)
@@ -258,11 +277,14 @@ class _Walk:
             return self._flaw()
         if record["prev"] != (self._torn[-1].head if self._torn else self.head):
             return entry.line_number, "does not continue the line before: one of the two was changed"
-        self.head = entry.head
-        self.records += 1
         self._repaired += len(self._torn)
         self._torn = []
+        self._take(entry)
         return None
+
+    def _take(self, entry: Entry) -> None:
+        self.head = digest(entry.raw)
+        self.records += 1
 
     def unfinished(self) -> _Flaw | None:
         """What is wrong with last lines that no repair record follows; torn ones may wait for theirs."""

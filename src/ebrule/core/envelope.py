@@ -1,0 +1,36 @@
+"""A quick look at what a ledger's line says of itself, for walks over many lines.
+
+The line is checked as a whole, but no objects are made of what else it holds, which is where reading JSON spends its
+time.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class _Envelope(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    version: Literal[1] = Field(alias="schema")
+    type: str
+    timestamp: str
+    operation_id: str
+    prev: str
+
+
+_validate = _Envelope.__pydantic_validator__.validate_json
+
+
+def prev_of(raw: bytes) -> str | None:
+    """What a line says of the one before, or None for a line that only `ebrule.core.chain.decode` can judge.
+
+    Where this is a hash, `decode` takes the line for a record too, and finds the same hash; not the other way round.
+    """
+    try:
+        found: _Envelope = _validate(raw)
+    except ValidationError:
+        return None
+    return found.prev

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ebrule.core.audit import new_operation_id
 from ebrule.core.notices import Warned
-from ebrule.core.webhook import send_event
+from ebrule.core.webhook import delivery_fields, send_event
 from ebrule.errors import (
     ConflictError,
     EbruleError,
@@ -263,14 +263,7 @@ class Operation:
 
         def record(tried: Try) -> None:
             last[:] = [tried]
-            self._append(
-                "delivery",
-                event_id=event["id"],
-                url=endpoint.shown,
-                status=tried.status,
-                attempt=tried.attempt,
-                success=tried.success,
-            )
+            self._append("delivery", **delivery_fields(endpoint, event, tried))
 
         with self._pace.shield():
             try:

@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus, unquote_plus
 from ebrule.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _REDACTED = re.compile(r"redacted:[0-9a-f]{16}")
@@ -104,6 +104,15 @@ class Redactor:
         known = self._long.sub(lambda match: self.value(self._secrets.get(match[0], match[0])), text)
         return self._urls(known, _URL_IN_TEXT)
 
+    def knowing(self, recorded: Any, data: Any) -> Redactor:
+        """A redactor that takes for secrets also what ``recorded`` has redacted and ``data`` would show.
+
+        So a value that only an earlier run knew as a secret stays one.
+        """
+        hidden = set(_strings(recorded))
+        shown = {text for text in _strings(self.data(data)) if not _REDACTED.fullmatch(text)}
+        return Redactor(self.key, {*self._secrets.values(), *(text for text in shown if self.value(text) in hidden)})
+
     def restore(self, recorded: Any, known: Any) -> Any:
         """A deep copy of redacted data, in which what ``known`` holds unredacted stands as it is again.
 
@@ -155,6 +164,19 @@ class Redactor:
                 done += [text[position : value.start()], self.value(value[0])]
                 position = value.end()
         return "".join((*done, text[position:]))
+
+
+def _strings(data: Any) -> Iterator[str]:
+    """Every text in JSON-like data, names included."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, Mapping):
+        for name, value in data.items():
+            yield name
+            yield from _strings(value)
+    elif isinstance(data, (list, tuple)):
+        for item in data:
+            yield from _strings(item)
 
 
 def _replaced(recorded: Any, originals: Mapping[str, Any]) -> Any:

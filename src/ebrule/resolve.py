@@ -16,18 +16,18 @@ from ebrule.core.audit import AuditLog
 from ebrule.core.auth import connect
 from ebrule.core.failures import wait
 from ebrule.core.fetcher import fetch_rule
-from ebrule.core.webhook import Endpoint, Event, make_event
+from ebrule.core.webhook import Event, make_event
 from ebrule.errors import LedgerError, RuleNotFoundError
 from ebrule.redaction import Redactor, load_key
 from ebrule.rules.changes import equal, holds
-from ebrule.rules.kind import is_id
+from ebrule.rules.kind import Rule, is_id
 from ebrule.rules.registry import KINDS
 
 if TYPE_CHECKING:
     from ebrule.core.auth import Session
     from ebrule.core.client import Transport
     from ebrule.core.pace import Pace
-    from ebrule.rules.kind import Kind, Rule
+    from ebrule.rules.kind import Kind
     from ebrule.settings import Settings
 
 SETTLING_SECONDS = 30.0
@@ -72,11 +72,8 @@ def resolve(settings: Settings, *, pace: Pace, transport: Transport | None = Non
     if not open_intents:
         return []
     redactor = Redactor(load_key(settings.state_dir))
-    endpoint = Endpoint(settings.webhook_url, settings.webhook_secret) if settings.webhook_url else None
     with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
-        resolver = _Resolver(
-            ledger, seen, session, pace=pace, redactor=redactor, org=org.name, announces=endpoint is not None
-        )
+        resolver = _Resolver(ledger, seen, session, pace=pace, redactor=redactor, org=org.name)
         return [resolver.settle(intent) for intent in open_intents]
 
 
@@ -90,7 +87,6 @@ class _Resolver:
         pace: Pace,
         redactor: Redactor,
         org: str,
-        announces: bool,
     ) -> None:
         self._ledger = ledger
         self._seen = seen
@@ -98,7 +94,6 @@ class _Resolver:
         self._pace = pace
         self._redactor = redactor
         self._org = org
-        self._announces = announces
 
     def settle(self, intent: dict[str, Any]) -> Finding:
         """Settle one operation, unless somebody else is at it."""
@@ -136,7 +131,7 @@ class _Resolver:
                 version=finding.version,
                 seen_version=present.version,
                 reason=finding.reason,
-                event=self._event(kind, finding, present),
+                event=self._event(kind, intent, finding, present),
             )
         return finding
 
@@ -167,7 +162,9 @@ class _Resolver:
         content = kind.content(present.data)
         before, after = self._redactor.restore([intent["before"], intent["after"]], content)
         if holds(kind.shape, before, after, content):
-            return _finding(intent, "applied", reason=f"version {present.version} has every change that was to be sent")
+            made = base + 1 if kind.steps_by_one else None
+            reason = f"version {present.version} has every change that was to be sent"
+            return _finding(intent, "applied", made, reason)
         return _finding(
             intent,
             "unknown",
@@ -187,18 +184,28 @@ class _Resolver:
         known = self._ledger.state_at(intent["rule_id"], kind.name, version, region=self._org)
         return None if known is None or known.operation_id == intent["operation_id"] else known.data
 
-    def _event(self, kind: Kind, finding: Finding, present: Rule) -> Event | None:
-        """Return the announcement of a change that nobody announced; it is then pending in the ledger."""
-        if finding.state != "applied" or not self._announces:
+    def _event(self, kind: Kind, intent: dict[str, Any], finding: Finding, present: Rule) -> Event | None:
+        """Return the announcement of a change that its run meant to announce; it is then pending in the ledger.
+
+        It is of the version that the change made. Where others have replaced that one, it has the content as it was
+        sent; where it is not known which one it was, the present one stands for it.
+        """
+        if finding.state != "applied" or intent.get("webhook_format") is None:
             return None
+        redactor = self._redactor.knowing([intent["before"], intent["after"]], present.data)
+        rule = present
+        if finding.version not in (None, present.version):
+            sent = redactor.restore(intent["after"], present.data)
+            rule = Rule(present.id, finding.version, {**sent, "version": finding.version})
         return make_event(
             kind,
             self._org,
-            present,
-            self._redactor.data(present.data),
+            rule,
+            redactor.data(rule.data),
             previous_version=finding.base_version,
             now=self._pace.clock.now(),
             head=self._ledger.head(),
+            event_format=intent["webhook_format"],
         )
 
 

@@ -15,7 +15,6 @@ from ebrule.compare import compare
 from ebrule.core.actor import actor
 from ebrule.core.audit import AuditLog
 from ebrule.core.auth import connect
-from ebrule.core.client import HttpxTransport
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.notices import Merged
 from ebrule.core.pace import OutOfTimeError, Pace
@@ -87,7 +86,7 @@ class Run:
             self.endpoint = Endpoint(settings.webhook_url, settings.webhook_secret)
         if self.endpoint and not options.dry_run:
             # Made now: certificates that cannot be read must be found before anything is sent.
-            self.hook = HttpxTransport(settings.network, secure=self.endpoint.secure)
+            self.hook = self.endpoint.connect(settings.network)
         rule_id = checked_id(options.rule_id) if options.rule_id is not None else None
         self.result = UpdateResult(rule_id=rule_id, kind=options.kind)
         self.ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=self._may_wait)
@@ -165,6 +164,7 @@ class Run:
             "region": self.settings.org.name if self.settings.org else None,
             "reason": None if self.options.reason is None else self.redactor.text(self.options.reason),
             "tool_version": __version__,
+            "webhook_format": self.settings.webhook_format if self.endpoint else None,
         }
 
     # --- before anything is sent ------------------------------------------------------------------------------
@@ -336,6 +336,7 @@ class Run:
             previous_version=self.result.base_version or 0,
             now=self.pace.clock.now(),
             head=self.result.head or "",
+            event_format=self.settings.webhook_format,
         )
         self.result.event_id = event["id"]
         return event

@@ -57,6 +57,10 @@ NO_ORG_HINT = (
 )
 
 
+EventFormat = Literal["genesys", "cloudevents"]
+"""How an event is laid out: as Genesys Cloud's own events are, or as a CloudEvents 1.0 event."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the command line or a library user sets; None leaves it to the environment and the profile."""
@@ -72,6 +76,7 @@ class Options:
     transport: Literal["httpx", "sdk"] = "httpx"
     deadline: float = DEFAULT_DEADLINE
     webhook_url: str | None = None
+    webhook_format: EventFormat = "genesys"
     audit_log: Path | None = None
     state_dir: Path | None = None
 
@@ -121,6 +126,7 @@ class Settings:
     deadline: float = DEFAULT_DEADLINE
     webhook_url: str | None = None
     webhook_secret: SecretStr | None = None
+    webhook_format: EventFormat = "genesys"
     warnings: tuple[str, ...] = ()
 
     def require_org(self) -> Org:
@@ -130,16 +136,18 @@ class Settings:
         return self.org
 
 
-def load_settings(options: Options, environ: Mapping[str, str]) -> Settings:
+def load_settings(options: Options, environ: Mapping[str, str], *, to_org: bool = True) -> Settings:
     """Resolve options, environment and profile.
+
+    ``to_org`` False is for a run that talks to no org: what environment and profiles say of one is not looked at.
 
     Raises :class:`UsageError` for a setting that cannot be meant: an unknown region or profile, plain ``http`` to
     another machine, a deadline that is not above zero. Absent credentials raise only when they are asked for.
     """
     if not 0 < options.deadline <= 86_400:  # noqa: PLR2004 - a day
         raise UsageError("the deadline must be above 0 and at most 86400 seconds", code="bad-deadline")
-    profile = _profile(options, environ)
-    org, missing = _org(options, environ, profile)
+    profile = _profile(options, environ) if to_org else None
+    org, missing = _org(options, environ, profile) if to_org else (None, None)
     state_dir = state_dir_of(options, environ)
     audit_log = audit_log_of(options, environ)
     secret = environ.get("EBRULE_WEBHOOK_SECRET")
@@ -154,6 +162,7 @@ def load_settings(options: Options, environ: Mapping[str, str]) -> Settings:
         deadline=options.deadline,
         webhook_url=options.webhook_url or environ.get("EBRULE_WEBHOOK_URL") or None,
         webhook_secret=SecretStr(secret) if secret else None,
+        webhook_format=options.webhook_format,
         warnings=tuple(_warnings(options, environ, profile)),
     )
 

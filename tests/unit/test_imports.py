@@ -16,7 +16,7 @@ from ledgers import LedgerWriter
 SOURCE = Path(ebrule.__file__).parent
 FLOORS = [
     ["cli", "__main__"],
-    ["pipeline", "resolve"],
+    ["pipeline", "resolve", "deliveries"],
     ["run"],
     ["compare"],
     ["history", "plan", "operation", "update_options"],

@@ -512,3 +512,13 @@ def test_another_users_key_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 
     with pytest.raises(LedgerError, match="of this user"):
         load_key(tmp_path)
+
+
+def test_what_an_earlier_run_knew_as_a_secret_stays_one() -> None:
+    """A value that was redacted by value is redacted again by whoever has only the record; others are not."""
+    earlier = Redactor(KEY, ["mesh phrase"])
+    rule = {"name": "mesh phrase", "status": "enabled", "headers": {"X-Key": "e"}, "list": [{"note": "a mesh phrase"}]}
+    recorded = earlier.data(rule)
+
+    assert recorded == Redactor(KEY).knowing(recorded, rule).data(rule)
+    assert rule["name"] == Redactor(KEY).knowing(None, rule).data(rule)["name"]

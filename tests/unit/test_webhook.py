@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import signal
-from datetime import datetime, timezone
+import socket
+from datetime import datetime, timedelta, timezone
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from clocks import NOON, FakeClock, ScriptedTransport, reply
 from ebrule.core.pace import Pace
 from ebrule.core.reply import BrokenError, NotSentError, Request, UntrustedHostError
-from ebrule.core.webhook import SECONDS_IN_ALL, TRIES, Endpoint, Try, make_event, send_event, signature
+from ebrule.core.webhook import (
+    SECONDS_IN_ALL,
+    TRIES,
+    Endpoint,
+    Try,
+    _Guarded,
+    make_event,
+    make_test_event,
+    previous_version_of,
+    send_event,
+    signature,
+)
 from ebrule.errors import InterruptedRunError, UsageError
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Rule
@@ -26,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clocks import Outcome
+    from ebrule.core.client import Transport
     from ebrule.core.webhook import Event
 
     Wire = Callable[..., ScriptedTransport]
@@ -55,6 +69,20 @@ def test_the_signature_is_that_of_the_specification() -> None:
     key = base64.b64decode(SECRET.removeprefix("whsec_"))
     found = signature(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}')
     assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@settings(max_examples=100, deadline=None)
+@given(count=st.integers(24, 64), name=st.text(max_size=20), seconds=st.integers(0, 60))
+def test_an_independent_library_accepts_the_signature(count: int, name: str, seconds: int) -> None:
+    """What is signed with any secret verifies with the ``standardwebhooks`` package, and a changed body does not."""
+    secret = whsec(count)
+    now = datetime.now(timezone.utc) - timedelta(seconds=seconds)  # the package looks at the clock
+    request = Endpoint(URL, SecretStr(secret)).request({**EVENT, "data": {"name": name}}, now)
+    body = request.body or b""
+
+    assert json.loads(body) == Webhook(secret).verify(body, dict(request.headers))
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(body + b" ", dict(request.headers))
 
 
 def test_a_request_is_signed_as_it_is_sent() -> None:
@@ -173,6 +201,28 @@ def test_what_is_no_endpoint_is_refused(url: str) -> None:
     assert "canary" not in caught.value.message
 
 
+@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1%eth0", "::ffff:169.254.169.254", "0.0.0.0"])  # noqa: S104 - refused
+def test_a_name_that_leads_to_a_link_local_address_gets_nothing(wire: Wire, pace: Pace, address: str) -> None:
+    """What a harmless name is looked up as is not trusted; one bad address of several is enough."""
+    found = [(0, 0, 0, "", ("203.0.113.7", 0)), (0, 0, 0, "", (address, 0))]
+    done, tries = deliver(_Guarded(wire(), look_up=lambda *_: found), pace)
+    assert not done
+    assert "link-local address" in str(tries[0].error)
+
+
+def test_a_name_that_only_a_proxy_knows_is_let_through(wire: Wire, pace: Pace) -> None:
+    """Where this machine cannot look a host up, the request is not held back."""
+
+    def unknown(*_: object) -> None:
+        raise socket.gaierror
+
+    transport = wire(reply(200))
+    guarded = _Guarded(transport, look_up=unknown)
+    assert deliver(guarded, pace)[0]
+    guarded.close()
+    assert transport.closed
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=30).map("https://".__add__) | st.text(max_size=40))
 def test_any_text_is_an_endpoint_or_a_usage_error(text: str) -> None:
@@ -209,6 +259,7 @@ def test_the_event_is_as_promised() -> None:
         pytest.param(event(head="other"), id="head"),
         pytest.param(event(previous_version=1), id="previous-version"),
         pytest.param(event(shown={"name": "redacted"}), id="shown"),
+        pytest.param(event(event_format="cloudevents"), id="format"),
         pytest.param(event(Rule("r", 8, {**RULE.data, "dateModified": "later"})), id="read-only-field"),
         pytest.param(event(Rule("r", 8, dict(reversed([*RULE.data.items()])))), id="order-of-fields"),
         pytest.param(event(Rule("r", 8, {**RULE.data, "priority": 5.0, "note": None})), id="spelling"),
@@ -234,6 +285,41 @@ def test_another_change_has_another_id(other: Event) -> None:
     assert event()["id"] != other["id"]
 
 
+def test_a_cloudevent_says_the_same() -> None:
+    """The same id, type, time and rule; org and kind are its source, and the rule is its subject."""
+    now = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone.utc)
+    assert event(now=now, org="[::1]:80/x", event_format="cloudevents") == {
+        "specversion": "1.0",
+        "id": event(now=now, org="[::1]:80/x")["id"],
+        "source": "urn:ebrule:%5B::1%5D:80%2Fx:eventbridge",
+        "type": "genesys.eventbridge.rule.updated",
+        "subject": "r",
+        "time": "2026-01-02T03:04:05.000006Z",
+        "datacontenttype": "application/json",
+        "previousversion": 7,
+        "auditheadhash": "abc",
+        "data": RULE.data,
+    }
+
+
+@pytest.mark.parametrize("event_format", ["genesys", "cloudevents"])
+@pytest.mark.parametrize("version", [7, None])
+def test_an_event_tells_the_version_before(event_format: str, version: int | None) -> None:
+    """It can be read from either format; where it is not known, a CloudEvent has no such attribute."""
+    found = event(previous_version=version, event_format=event_format)
+    assert version == previous_version_of(found)
+    assert None not in [value for name, value in found.items() if event_format == "cloudevents"]
+
+
+@pytest.mark.parametrize("event_format", ["genesys", "cloudevents"])
+def test_a_test_event_is_no_rules(event_format: Any) -> None:
+    """It has no rule, no version and a type of its own, in either format."""
+    found = make_test_event(NOON, event_format)
+    assert found.get("eventType", found.get("type")) == "ebrule.webhook.test"
+    assert previous_version_of(found) is None
+    assert set(found["data"]) == {"message"}
+
+
 def test_an_event_holds_any_text() -> None:
     """A lone surrogate in a rule's name can be announced."""
     found = event(Rule("r", 8, {"name": "\ud800"}), shown={"name": "\ud800"})
@@ -243,7 +329,7 @@ def test_an_event_holds_any_text() -> None:
 # --- delivery -------------------------------------------------------------------------------------
 
 
-def deliver(transport: ScriptedTransport, pace: Pace) -> tuple[bool, list[Try]]:
+def deliver(transport: Transport, pace: Pace) -> tuple[bool, list[Try]]:
     """Deliver an event, and tell how it went."""
     tries: list[Try] = []
     done = send_event(Endpoint(URL, SecretStr(SECRET)), EVENT, transport=transport, pace=pace, on_try=tries.append)

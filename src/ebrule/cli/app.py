@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ebrule import __version__
-from ebrule.cli import audit, audit_show, audit_verify, auth, diff, sandbox, show, update, validate
+from ebrule.cli import audit, audit_show, audit_verify, auth, diff, sandbox, show, update, validate, webhook
 from ebrule.cli.exits import exit_code, exit_table
 from ebrule.cli.render import Screen
 from ebrule.errors import EbruleError, ExitCode
@@ -55,6 +55,12 @@ app.add_typer(_audit, name="audit")
 _auth = typer.Typer(help="Ask the org who you are and what you may.", no_args_is_help=True, rich_markup_mode=None)
 _auth.command("status", help=auth.STATUS_HELP)(auth.status_command)
 app.add_typer(_auth, name="auth")
+
+_webhook = typer.Typer(help="Announce changes, also later.", no_args_is_help=True, rich_markup_mode=None)
+_webhook.command("flush", help=webhook.FLUSH_HELP)(webhook.flush_command)
+_webhook.command("send", help=webhook.SEND_HELP)(webhook.send_command)
+_webhook.command("test", help=webhook.TEST_HELP)(webhook.try_command)
+app.add_typer(_webhook, name="webhook")
 
 _sandbox = typer.Typer(help="A local Genesys Cloud to try things on.", no_args_is_help=True, rich_markup_mode=None)
 _sandbox.command("serve", help=sandbox.SERVE_HELP)(sandbox.serve_command)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from ebrule.cli.options import Connection
+    from ebrule.cli.options import Connection, WebhookFormat
     from ebrule.cli.render import Screen
     from ebrule.core.pace import Pace
     from ebrule.settings import Settings
@@ -36,9 +36,17 @@ class Opened:
 
 @contextlib.contextmanager
 def opened(
-    connection: Connection, screen: Screen, *, webhook_url: str | None = None, audit_log: Path | None = None
+    connection: Connection,
+    screen: Screen,
+    *,
+    webhook_url: str | None = None,
+    webhook_format: WebhookFormat | None = None,
+    audit_log: Path | None = None,
+    to_org: bool = True,
 ) -> Iterator[Opened]:
     """Resolve the settings and watch for signals while a command runs.
+
+    ``to_org`` False is for a command that talks to no org.
 
     Raises :class:`UsageError` for settings that cannot be meant.
     """
@@ -59,14 +67,15 @@ def opened(
         transport=connection.transport.value,
         deadline=connection.deadline,
         webhook_url=webhook_url,
+        webhook_format=webhook_format.value if webhook_format else "genesys",
         audit_log=audit_log,
     )
     with contextlib.ExitStack() as stack:
-        if wants_sandbox(options, os.environ):
+        if to_org and wants_sandbox(options, os.environ):
             from ebrule.cli.local_sandbox import with_sandbox
 
             options = stack.enter_context(with_sandbox(options, os.environ))
-        settings = load_settings(options, os.environ)
+        settings = load_settings(options, os.environ, to_org=to_org)
         progress = Progress(screen, verbose=connection.verbose)
         stack.callback(progress.stop)
         pace = Pace(settings.deadline, observe=progress)

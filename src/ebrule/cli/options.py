@@ -67,11 +67,33 @@ ExpectVersion = Annotated[
 AuditLog = Annotated[Path | None, typer.Option("--audit-log", metavar="FILE", help="The ledger.  [EBRULE_AUDIT_LOG]")]
 
 
+WebhookUrl = Annotated[
+    str | None,
+    typer.Option("--webhook-url", metavar="URL", help="Who is told of the change.  [EBRULE_WEBHOOK_URL]"),
+]
+
+
+class WebhookFormat(str, enum.Enum):
+    """How an event is laid out."""
+
+    GENESYS = "genesys"
+    CLOUDEVENTS = "cloudevents"
+
+
+WebhookFormatOption = Annotated[WebhookFormat, typer.Option("--webhook-format", help="How the event is laid out.")]
+
+
 class TransportName(str, enum.Enum):
     """What carries the requests to the org."""
 
     HTTPX = "httpx"
     SDK = "sdk"
+
+
+CaFile = Annotated[str | None, typer.Option("--ca-file", metavar="PEM", help="Certificates to trust.  [SSL_CERT_FILE]")]
+Proxy = Annotated[str | None, typer.Option("--proxy", metavar="URL", help="HTTP proxy.  [HTTPS_PROXY]")]
+Deadline = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="For the whole command.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log each request on standard error.")]
 
 
 @dataclass(frozen=True)
@@ -108,17 +130,13 @@ class Connection:
     login_url: Annotated[
         str | None, typer.Option("--login-url", metavar="URL", help="Where tokens come from.  [EBRULE_LOGIN_URL]")
     ] = None
-    ca_file: Annotated[
-        str | None, typer.Option("--ca-file", metavar="PEM", help="Certificates to trust.  [SSL_CERT_FILE]")
-    ] = None
-    proxy: Annotated[str | None, typer.Option("--proxy", metavar="URL", help="HTTP proxy.  [HTTPS_PROXY]")] = None
+    ca_file: CaFile = None
+    proxy: Proxy = None
     transport: Annotated[
         TransportName, typer.Option("--transport", help="What carries requests: ebrule's own, or the SDK.")
     ] = TransportName.HTTPX
-    deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="For the whole command.")] = (
-        DEFAULT_DEADLINE
-    )
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request on standard error.")] = False
+    deadline: Deadline = DEFAULT_DEADLINE
+    verbose: Verbose = False
 
 
 def _check_standard_input(connection: Connection, others: Iterable[Any]) -> None:

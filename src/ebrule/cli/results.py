@@ -96,7 +96,7 @@ def _show_drift(screen: Screen, drift: Drift | None) -> None:
 
 
 def _webhook(result: UpdateResult) -> str:
-    where = "it stays pending in the ledger" if result.recorded else "and it may not be in the ledger"
+    where = "to deliver it: ebrule webhook flush" if result.recorded else "and it may not be in the ledger"
     texts = {"delivered": " Event delivered.", "pending": f" The event is NOT delivered yet: {where}."}
     return texts.get(result.webhook, "")
 

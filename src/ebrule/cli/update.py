@@ -48,6 +48,7 @@ class UpdateCommand:
     max_attempts: int = 10
     check_targets: bool = True
     webhook_url: str | None = None
+    webhook_format: o.WebhookFormat = o.WebhookFormat.GENESYS
     announce: bool = True
     audit_log: Path | None = None
     reason: str | None = None
@@ -73,7 +74,13 @@ def run(command: UpdateCommand, screen: Screen) -> int:
         announce=command.announce,
         reason=command.reason,
     )
-    with opened(command.connection, screen, webhook_url=command.webhook_url, audit_log=command.audit_log) as org:
+    with opened(
+        command.connection,
+        screen,
+        webhook_url=command.webhook_url,
+        webhook_format=command.webhook_format,
+        audit_log=command.audit_log,
+    ) as org:
         try:
             result = update_rule(org.settings, command.file, options, pace=org.pace)
         except EbruleError as error:
@@ -127,10 +134,8 @@ def command(
         int, typer.Option("--max-attempts", metavar="N", min=1, help="How many PUTs at most.")
     ] = 10,
     no_check_targets: o.NoCheckTargets = False,
-    webhook_url: Annotated[
-        str | None,
-        typer.Option("--webhook-url", metavar="URL", help="Who is told of the change.  [EBRULE_WEBHOOK_URL]"),
-    ] = None,
+    webhook_url: o.WebhookUrl = None,
+    webhook_format: o.WebhookFormatOption = o.WebhookFormat.GENESYS,
     no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Tell nobody.")] = False,
     audit_log: o.AuditLog = None,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")] = None,
@@ -149,6 +154,7 @@ def command(
             max_attempts=max_attempts,
             check_targets=not no_check_targets,
             webhook_url=webhook_url,
+            webhook_format=webhook_format,
             announce=not no_webhook,
             audit_log=audit_log,
             reason=reason,

@@ -1,4 +1,10 @@
-"""Webhook syncer: the event that announces a change, its signature (Standard Webhooks), and its delivery."""
+"""Webhook syncer: the event that announces a change, its signature (Standard Webhooks), and its delivery.
+
+An event has one of two formats, and tells which by itself, so that one from the ledger goes out as it is:
+
+    genesys       {"id", "eventType", "timestamp", "data", "previousVersion", "auditHead"}
+    cloudevents   the same as a CloudEvents 1.0 event in structured mode, told by its ``specversion``
+"""
 
 from __future__ import annotations
 
@@ -10,10 +16,10 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from ebrule.core.client import as_json, host_of, send
-from ebrule.core.reply import Reply, Request, TransportError
+from ebrule.core.client import HttpxTransport, as_json, host_of, send
+from ebrule.core.reply import NotSentError, Reply, Request, TransportError
 from ebrule.core.retry import Backoff, retry_after
 from ebrule.errors import UsageError
 from ebrule.rules.changes import canonical
@@ -28,16 +34,19 @@ if TYPE_CHECKING:
     from ebrule.core.client import Transport
     from ebrule.core.pace import Pace
     from ebrule.rules.kind import Data, Kind, Rule
+    from ebrule.settings import EventFormat, Network
 
 TRIES = 3
 SECONDS_IN_ALL = 10.0
 _BACKOFF = Backoff(base=0.5, cap=2.0)
-_GONE = 410
+GONE = 410
+"""The status of a receiver that wants no more events."""
+
+TEST_EVENT_TYPE = "ebrule.webhook.test"
 _SECRET_BYTES = range(24, 65)
 
 Event = dict[str, Any]
-"""An announcement as it is sent: ``id``, ``eventType``, ``timestamp``, ``data`` (the rule), ``previousVersion``,
-``auditHead``."""
+"""An announcement as it is sent, in either format; ``id`` and ``data`` (the rule) stand in both."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +89,24 @@ class Endpoint:
         """Whether certificates are needed."""
         return urlsplit(self.url).scheme == "https"
 
+    @property
+    def signs(self) -> bool:
+        """Whether requests are signed."""
+        return self._key is not None
+
+    def connect(self, network: Network) -> Transport:
+        """Return what carries events there; it is to be closed.
+
+        Raises :class:`UsageError` for certificates or a proxy that cannot be used.
+        """
+        return _Guarded(HttpxTransport(network, secure=self.secure))
+
     def request(self, event: Event, now: datetime) -> Request:
         """Return the request that carries ``event``, stamped and signed as of ``now``."""
         body = as_json(event)
         stamp = str(int(now.timestamp()))
         headers = {
-            "Content-Type": "application/json",
+            "Content-Type": "application/cloudevents+json" if "specversion" in event else "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": "ebrule",
             "webhook-id": event["id"],
@@ -96,6 +117,32 @@ class Endpoint:
         return Request("POST", self.url, headers, body)
 
 
+class _Guarded:
+    """A transport to a host that may not be looked up as a link-local address: there, clouds keep credentials.
+
+    A host that this machine cannot look up is for a proxy to know.
+    """
+
+    def __init__(self, transport: Transport, look_up: Callable[..., Any] = socket.getaddrinfo) -> None:
+        self._transport = transport
+        self._look_up = look_up
+
+    def send(self, request: Request) -> Reply:
+        """Send ``request``, unless it would go where it must not."""
+        host = urlsplit(request.url).hostname or ""
+        try:
+            found = {address[0] for *_, address in self._look_up(host, None)}
+        except (OSError, UnicodeError):
+            found = set()
+        if refused := sorted(address for address in found if _is_link_local(address.partition("%")[0])):
+            raise NotSentError(f"{host} leads to the link-local address {refused[0]}")
+        return self._transport.send(request)
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._transport.close()
+
+
 def signature(key: bytes, event_id: str, timestamp: str, body: bytes) -> str:
     """Return the signature of Standard Webhooks, version 1: HMAC-SHA256 over id, timestamp (seconds) and body."""
     signed = f"{event_id}.{timestamp}.".encode() + body
@@ -103,34 +150,85 @@ def signature(key: bytes, event_id: str, timestamp: str, body: bytes) -> str:
 
 
 def make_event(
-    kind: Kind, org: str, rule: Rule, shown: Data, *, previous_version: int, now: datetime, head: str
+    kind: Kind,
+    org: str,
+    rule: Rule,
+    shown: Data,
+    *,
+    previous_version: int | None,
+    now: datetime,
+    head: str,
+    event_format: EventFormat = "genesys",
 ) -> Event:
     """Return the announcement of a change.
-
-    Its id depends on org, rule, version and content alone, so that whoever announces the same change announces it
-    under the same id.
 
     Args:
         kind: the rule's kind.
         org: what the org is known by.
         rule: the rule as the org has it now.
         shown: the same with sensitive values taken out.
-        previous_version: the version that was replaced.
+        previous_version: the version that was replaced; None where that is not known.
         now: the time of the announcement.
         head: the ledger's head, as of the change's intent.
+        event_format: ``genesys`` or ``cloudevents``.
     """
-    content = canonical(kind.content(rule.data))
-    digest = hashlib.sha256(
-        "\n".join((org, kind.name, rule.id, str(rule.version), content)).encode("utf-8", "surrogatepass")
-    )
-    return {
-        "id": f"msg_{digest.hexdigest()[:32]}",
+    event = {
+        "id": event_id_of(kind, org, rule),
         "eventType": kind.event_type,
-        "timestamp": f"{now:%Y-%m-%dT%H:%M:%S.%f}Z",
+        "timestamp": _timestamp(now),
         "data": {**shown, "id": rule.id},
         "previousVersion": previous_version,
         "auditHead": head,
     }
+    return _cloud_event(event, f"{org}:{kind.name}", rule.id) if event_format == "cloudevents" else event
+
+
+def event_id_of(kind: Kind, org: str, rule: Rule) -> str:
+    """Return the id of the announcement of a rule's version.
+
+    It depends on org, rule, version and content alone, so that whoever announces the same change announces it under
+    the same id, in whatever format.
+    """
+    content = canonical(kind.content(rule.data))
+    identity = "\n".join((org, kind.name, rule.id, str(rule.version), content))
+    return f"msg_{hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
+def make_test_event(now: datetime, event_format: EventFormat = "genesys") -> Event:
+    """Return an event that announces nothing: its type is that of no rule, and it names none."""
+    event = {
+        "id": f"msg_test_{now:%Y%m%d%H%M%S%f}",
+        "eventType": TEST_EVENT_TYPE,
+        "timestamp": _timestamp(now),
+        "data": {"message": "This is a test of the webhook. No rule was changed."},
+    }
+    return _cloud_event(event, "test", None) if event_format == "cloudevents" else event
+
+
+def previous_version_of(event: Event) -> int | None:
+    """Return the version that the announced one replaced, where the event says it."""
+    version = event.get("previousVersion", event.get("previousversion"))
+    return version if isinstance(version, int) else None
+
+
+def _timestamp(now: datetime) -> str:
+    return f"{now:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def _cloud_event(event: Event, source: str, subject: str | None) -> Event:
+    """Return ``event`` in structured mode (CloudEvents 1.0.2, JSON format 1.0.2); an unknown attribute is left out."""
+    attributes = {
+        "specversion": "1.0",
+        "id": event["id"],
+        "source": f"urn:ebrule:{quote(source, safe=':')}",
+        "type": event["eventType"],
+        "subject": subject,
+        "time": event["timestamp"],
+        "datacontenttype": "application/json",
+        "previousversion": event.get("previousVersion"),
+        "auditheadhash": event.get("auditHead"),
+    }
+    return {**{name: value for name, value in attributes.items() if value is not None}, "data": event["data"]}
 
 
 def send_event(
@@ -161,10 +259,21 @@ def send_event(
         asked = retry_after(reply.headers, pace.clock.now()) if reply else None
         seconds = max(asked or 0.0, _BACKOFF.seconds(attempt, pace.random))
         left = min(ends - pace.clock.monotonic(), pace.left())
-        if tried.status == _GONE or attempt == TRIES or seconds >= left or pace.interrupted is not None:
+        if tried.status == GONE or attempt == TRIES or seconds >= left or pace.interrupted is not None:
             break
         pace.sleep(seconds)
     return False
+
+
+def delivery_fields(endpoint: Endpoint, event: Event, tried: Try) -> dict[str, Any]:
+    """Return what the ledger's ``delivery`` record says of one try."""
+    return {
+        "event_id": event["id"],
+        "url": endpoint.shown,
+        "status": tried.status,
+        "attempt": tried.attempt,
+        "success": tried.success,
+    }
 
 
 def _checked_url(url: str) -> str:

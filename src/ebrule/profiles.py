@@ -9,7 +9,6 @@ Source of the gc CLI's names: its ``config.go``. It writes a profile's name in l
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from ebrule.errors import UsageError
+from ebrule.spelling import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,8 +76,8 @@ class _File:
         for key, value in table.items():
             if key not in allowed:
                 if self.is_own:  # the gc CLI keeps more in its profiles than ebrule has a use for
-                    near = difflib.get_close_matches(key, allowed, n=1)
-                    hint = f'Did you mean "{near[0]}"?' if near else f"Known keys: {', '.join(_OWN_NAMES)}."
+                    near = nearest(key, allowed)
+                    hint = f'Did you mean "{near}"?' if near else f"Known keys: {', '.join(_OWN_NAMES)}."
                     raise UsageError(
                         f"{self.path}: unknown key {key!r} in profile {name!r}", hint=hint, code="bad-config"
                     )
@@ -106,11 +106,11 @@ def find_profile(name: str | None, environ: Mapping[str, str]) -> Profile | None
         known += file.tables
     if name is None:
         return None
-    near = difflib.get_close_matches(name, known, n=1)
+    near = nearest(name, known)
     paths = " and ".join(map(str, _paths(environ)))
     hint = f"Profiles: {', '.join(known)}." if known else f"There is none yet; they are looked for in {paths}."
     raise UsageError(
-        f"there is no profile {name!r}", hint=f'Did you mean "{near[0]}"?' if near else hint, code="unknown-profile"
+        f"there is no profile {name!r}", hint=f'Did you mean "{near}"?' if near else hint, code="unknown-profile"
     )
 
 

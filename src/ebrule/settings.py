@@ -8,7 +8,6 @@ goes with the first id that is found.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import SecretStr
 
 from ebrule.errors import AccessError, UsageError
 from ebrule.profiles import Profile, find_profile
+from ebrule.spelling import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -324,8 +324,8 @@ def domain_of(region: str) -> str:
     if name == SANDBOX:
         hint = "The command line starts it; elsewhere run `ebrule sandbox serve` and give its address as api_url."
         raise UsageError("the sandbox has no address of its own", hint=hint, code="unknown-region")
-    near = difflib.get_close_matches(name, [*REGIONS, *REGIONS.values(), SANDBOX], n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else f"Regions: {', '.join(REGIONS)}; their domains; or sandbox."
+    near = nearest(name, [*REGIONS, *REGIONS.values(), SANDBOX])
+    hint = f'Did you mean "{near}"?' if near else f"Regions: {', '.join(REGIONS)}; their domains; or sandbox."
     raise UsageError(f"{region!r} is no region", hint=hint, code="unknown-region")
 
 

@@ -9,10 +9,12 @@ from pydantic import SecretStr
 
 from clocks import ScriptedTransport, reply
 from ebrule.core.auth import connect
-from ebrule.core.fetcher import fetch_rule, rule_in
+from ebrule.core.fetcher import MAX_PAGES, fetch_rule, list_rules, rule_in
 from ebrule.errors import EbruleError, RuleNotFoundError, UnavailableError, UsageError
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Rule
+from ebrule.rules.registry import KINDS
+from ebrule.rules.trigger import TRIGGER
 from ebrule.settings import Network, Org
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from clocks import Outcome
     from ebrule.core.pace import Pace
+    from ebrule.rules.kind import Kind
 
     Wire = Callable[..., ScriptedTransport]
 
@@ -109,3 +112,69 @@ def test_a_rule_needs_a_whole_number_for_version(body: Any, version: int | None)
     """A reply without one, or about another rule, carries no rule."""
     rule = rule_in(reply(200, body), EVENTBRIDGE, "r")
     assert version == (rule.version if rule else None)
+
+
+# --- lists ----------------------------------------------------------------------------------------
+
+LIST = "/api/v2/processautomation/triggers"
+
+
+def listed(transport: ScriptedTransport, pace: Pace) -> list[dict[str, Any]]:
+    """List the triggers of an org."""
+    return list(list_rules(connect(ORG, Network(), pace, transport=transport).reader, TRIGGER))
+
+
+def page(*ids: str, following: Any = None) -> Outcome:
+    """One page of a list."""
+    return reply(200, {"entities": [{"id": each} for each in ids], "nextUri": following})
+
+
+def test_a_list_is_read_page_by_page(wire: Wire, pace: Pace) -> None:
+    """The org says where the next page is; a page may be empty."""
+    transport = wire(page("a", "b", following=f"{LIST}?after=b"), page(following=f"{LIST}?after=c"), page("d"))
+    assert [{"id": each} for each in "abd"] == listed(transport, pace)
+    paths = [f"{LIST}?pageSize=200", f"{LIST}?after=b", f"{LIST}?after=c"]
+    assert [API + path for path in paths] == [request.url for request in transport.requests]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(reply(404), id="404"),
+        pytest.param(reply(200, {}), id="no-entities"),
+        pytest.param(reply(200, {"entities": {"id": "a"}}), id="no-list"),
+        pytest.param(reply(200, {"entities": ["a"]}), id="no-objects"),
+        pytest.param(page("a", following=5), id="next-no-text"),
+        pytest.param(page("a", following="https://evil.example/api/v2"), id="next-elsewhere"),
+        pytest.param(page("a", following="//evil.example/api/v2"), id="next-elsewhere-without-scheme"),
+        pytest.param(page("a", following="/oauth/clients"), id="next-outside-the-api"),
+    ],
+)
+def test_what_is_no_page_is_an_error(wire: Wire, pace: Pace, answer: Outcome) -> None:
+    """The token goes to no address but the API's, whatever a page says."""
+    with pytest.raises(UnavailableError) as caught:
+        listed(wire(answer), pace)
+    assert caught.value.code == "unexpected-answer"
+
+
+def test_a_list_that_leads_in_a_circle_is_an_error(wire: Wire, pace: Pace) -> None:
+    """A page is not read twice."""
+    one, two = f"{LIST}?after=1", f"{LIST}?after=2"
+    with pytest.raises(UnavailableError, match="does not end after 3 pages"):
+        listed(wire(page("a", following=one), page("b", following=two), page("c", following=one)), pace)
+
+
+def test_a_list_without_end_is_an_error(wire: Wire, pace: Pace) -> None:
+    """So many pages are no list that anybody wants."""
+    pages = [page("a", following=f"{LIST}?after={number}") for number in range(MAX_PAGES)]
+    with pytest.raises(UnavailableError, match=f"does not end after {MAX_PAGES} pages"):
+        listed(wire(*pages), pace)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if not kind.listing], ids=lambda kind: kind.name)
+def test_a_kind_without_a_list_is_wrong_usage(wire: Wire, pace: Pace, kind: Kind) -> None:
+    """The hint names the kinds that have one, and nothing is asked."""
+    with pytest.raises(UsageError) as caught:
+        list_rules(connect(ORG, Network(), pace, transport=wire()).reader, kind)
+    assert caught.value.code == "no-list"
+    assert "trigger" in (caught.value.hint or "")

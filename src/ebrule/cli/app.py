@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from ebrule import __version__
 from ebrule.cli import audit, audit_show, audit_verify, auth, diff, sandbox, show, update, validate, webhook
+from ebrule.cli import list as listing
 from ebrule.cli.exits import exit_code, exit_table
 from ebrule.cli.render import Screen
 from ebrule.errors import EbruleError, ExitCode
@@ -43,6 +44,7 @@ app.command("update", help=update.HELP)(update.command)
 app.command("validate", help=validate.HELP)(validate.command)
 app.command("show", help=show.HELP)(show.command)
 app.command("diff", help=diff.HELP)(diff.command)
+app.command("list", help=listing.HELP)(listing.command)
 
 _audit = typer.Typer(
     help="Read the ledger, prove it, settle what is open.", no_args_is_help=True, rich_markup_mode=None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ebrule.core.failures import unreadable
 from ebrule.errors import RuleNotFoundError, UnavailableError, UsageError
 from ebrule.rules.kind import Kind, Rule
+from ebrule.rules.registry import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,13 +59,13 @@ def read_entities(reader: Reader, path: str, doing: str) -> Iterator[dict[str, A
     Raises :class:`UnavailableError` for an answer that is no such page, and what :meth:`Reader.read` raises.
     """
     following: str | None = f"{path}?pageSize={PAGE_SIZE}"
-    for _ in range(MAX_PAGES):
-        if following is None:
-            return
+    read: set[str] = set()
+    while following is not None:
+        if following in read or len(read) == MAX_PAGES:
+            raise UnavailableError(f"{doing}: the list does not end after {len(read)} pages", code="unexpected-answer")
+        read.add(following)
         page, following = _read_page(reader, following, doing)
         yield from page
-    if following is not None:
-        raise UnavailableError(f"{doing}: the list does not end after {MAX_PAGES} pages", code="unexpected-answer")
 
 
 def _read_page(reader: Reader, path: str, doing: str) -> tuple[list[dict[str, Any]], str | None]:
@@ -84,12 +85,18 @@ def _read_page(reader: Reader, path: str, doing: str) -> tuple[list[dict[str, An
 def list_rules(reader: Reader, kind: Kind) -> Iterator[dict[str, Any]]:
     """Yield all rules of a kind, as the org's list has them.
 
-    Raises :class:`UsageError` for a kind whose API has no list, and what :func:`read_entities` raises.
+    Raises what :func:`listing_of` and :func:`read_entities` raise.
     """
+    return read_entities(reader, listing_of(kind), f"listing {kind.title}s")
+
+
+def listing_of(kind: Kind) -> str:
+    """Return the path of a kind's list; raises :class:`UsageError` for a kind whose API has none."""
     if kind.listing is None:
+        listed = ", ".join(each.name for each in KINDS.values() if each.listing)
         raise UsageError(
             f"the API has no list of {kind.title}s",
-            hint="Look the id up where the rule was made, then: ebrule show ID",
+            hint=f"Kinds with a list: {listed}. One rule by its id: ebrule show ID --kind {kind.name}",
             code="no-list",
         )
-    return read_entities(reader, kind.listing, f"listing {kind.title}s")
+    return kind.listing

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ebrule.cases import Case, CaseResult, load_cases, run_cases
     from ebrule.core.audit import AuditLog
     from ebrule.core.auth import Session, connect
     from ebrule.core.fetcher import fetch_rule, list_rules
@@ -44,6 +45,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ebrule.cases": (
+        "Case",
+        "CaseResult",
+        "load_cases",
+        "run_cases",
+    ),
     "ebrule.core.audit": ("AuditLog",),
     "ebrule.core.auth": (
         "Session",
@@ -112,6 +119,8 @@ __all__ = [
     "AccessError",
     "AuditLog",
     "AuthStatus",
+    "Case",
+    "CaseResult",
     "Change",
     "ConflictError",
     "EbruleError",
@@ -143,10 +152,12 @@ __all__ = [
     "connect",
     "fetch_rule",
     "list_rules",
+    "load_cases",
     "load_rule",
     "load_settings",
     "make_event",
     "plan_update",
+    "run_cases",
     "send_event",
     "update_rule",
     "validate_rule",

@@ -167,7 +167,7 @@ def check_document(document: Document, *, kind: str | None = None) -> RuleFile:
     rule_id = data.get("id")
     if isinstance(rule_id, str) and not is_id(rule_id):
         problems.append(Problem("bad-id", f'"{rule_id}" is no rule id', ("id",), hint="Copy the id from the org."))
-    placed = _placed(document, problems)
+    placed = placed_problems(document, problems)
     if any(problem.severity == "error" for problem in placed):
         raise invalid(document.source, placed, the_kind)
     return RuleFile(the_kind, document, the_kind.fields_of(data), rule_id, data.get("version"), tuple(placed))
@@ -194,14 +194,14 @@ def validate_rule(
         if error.code != TWO_KINDS:
             raise
         problem = Problem(TWO_KINDS, error.message, ("kind",), error.hint)
-        return Examined(document.source, document.data["kind"], tuple(_placed(document, [problem])))
+        return Examined(document.source, document.data["kind"], tuple(placed_problems(document, [problem])))
     return Examined(rule_file.document.source, rule_file.kind.name, rule_file.warnings)
 
 
 MAX_PROBLEMS = 100
 
 
-def _placed(document: Document, problems: list[Problem]) -> list[Problem]:
+def placed_problems(document: Document, problems: list[Problem]) -> list[Problem]:
     """Put problems of the data in among those of the text, in its order, without those that only follow from it."""
     told = {(problem.line, problem.column) for problem in document.problems}
     merged = {problem.path for problem in document.problems if problem.id == "merge-key"}
@@ -240,7 +240,7 @@ def _kind_of(document: Document, wanted: str | None) -> Kind:
             ("kind",),
             hint=f"Kinds: {', '.join(KINDS)}.",
         )
-        raise invalid(document.source, _placed(document, [problem]))
+        raise invalid(document.source, placed_problems(document, [problem]))
     if wanted is not None and kind_named(wanted).name != said:
         raise UsageError(
             f"--kind says {wanted}, and {document.source.name} says {said}",

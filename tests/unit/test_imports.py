@@ -19,7 +19,7 @@ FLOORS = [
     ["pipeline", "resolve", "deliveries"],
     ["run"],
     ["compare"],
-    ["history", "plan", "operation", "update_options"],
+    ["cases", "history", "plan", "operation", "update_options"],
     ["core"],
     ["rulefile", "redaction", "settings"],
     ["rules", "profiles"],
@@ -127,3 +127,11 @@ def test_reading_the_ledger_loads_nothing_that_could_ask_an_org(
     LedgerWriter(tmp_path / "audit.jsonl").update()
 
     assert loaded_by("audit", command) & {"httpx", "asyncio", "ssl", "yaml"} == set()
+
+
+def test_test_loads_no_httpx() -> None:
+    """``test`` asks no org either, unless it is told to."""
+    examples = SOURCE.parents[1] / "examples"
+    loaded = loaded_by("test", str(examples / "rule.yaml"), "--cases", str(examples / "cases.yaml"))
+
+    assert loaded & {"httpx", "rich", "asyncio"} == set()

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ebrule import __version__
-from ebrule.cli import audit, audit_show, audit_verify, auth, diff, sandbox, show, update, validate, webhook
+from ebrule.cli import audit, audit_show, audit_verify, auth, diff, sandbox, show, test, update, validate, webhook
 from ebrule.cli import list as listing
 from ebrule.cli.exits import exit_code, exit_table
 from ebrule.cli.render import Screen
@@ -26,6 +26,7 @@ Examples:
   ebrule update --file rule.yaml --dry-run                    only say what would change
   ebrule show demo-rule -o yaml > rule.yaml                   begin with the rule as it is
   ebrule validate rule.yaml                                   is the file right?
+  ebrule test rule.yaml --cases cases.yaml                    does it match the right events?
   ebrule update --file rule.yaml --region sandbox             try it on a local sandbox
 """
 
@@ -45,6 +46,7 @@ app.command("validate", help=validate.HELP)(validate.command)
 app.command("show", help=show.HELP)(show.command)
 app.command("diff", help=diff.HELP)(diff.command)
 app.command("list", help=listing.HELP)(listing.command)
+app.command("test", help=test.HELP)(test.command)
 
 _audit = typer.Typer(
     help="Read the ledger, prove it, settle what is open.", no_args_is_help=True, rich_markup_mode=None

@@ -8,7 +8,7 @@ MEANINGS: dict[ExitCode, tuple[str, str]] = {
     ExitCode.OK: ("done, or nothing to do", "as the file says"),
     ExitCode.BUG: ("a bug in ebrule", "see the message"),
     ExitCode.USAGE: ("wrong usage", "untouched"),
-    ExitCode.INVALID: ("the rule is invalid, or refused by the API", "untouched"),
+    ExitCode.INVALID: ("rule invalid or refused; failed test cases", "untouched"),
     ExitCode.ACCESS: ("authentication, permission or TLS", "untouched"),
     ExitCode.CONFLICT: ("somebody else changed the same fields", "theirs is kept"),
     ExitCode.NOT_FOUND: ("no such rule", "-"),

@@ -65,6 +65,7 @@ ExpectVersion = Annotated[
     typer.Option("--expect-version", metavar="N", min=0, help="Only if the org still has this version."),
 ]
 AuditLog = Annotated[Path | None, typer.Option("--audit-log", metavar="FILE", help="The ledger.  [EBRULE_AUDIT_LOG]")]
+Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML.")]
 
 
 WebhookUrl = Annotated[

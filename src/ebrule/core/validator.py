@@ -55,14 +55,20 @@ def check_rule(kind: Kind, data: Data, *, unless: Callable[[Any], bool] = lambda
         data: the rule as a file says it.
         unless: tells values that stand for something else and are not looked at.
     """
-    found = []
+    return check_model(kind.model, data, unless=unless) + kind.limits(data)
+
+
+def check_model(
+    model: type[BaseModel], data: Data, *, unless: Callable[[Any], bool] = lambda _: False
+) -> list[Problem]:
+    """Return what a model finds wrong with data, in ebrule's words; a model's title is what messages call the whole."""
     try:
-        kind.model.model_validate(dict(data))
+        model.model_validate(dict(data))
     except ValidationError as error:
         # The input goes to no message: pydantic's own text would show it, whatever it holds.
         details = (detail for detail in error.errors(include_url=False) if not unless(detail["input"]))
-        found = _without_misspelled([_problem(kind.model, detail, data) for detail in islice(details, _MOST)])
-    return found + kind.limits(data)
+        return _without_misspelled([_problem(model, detail, data) for detail in islice(details, _MOST)])
+    return []
 
 
 def reference_checks(reader: Reader, references: Sequence[Reference]) -> list[Callable[[], Problem | None]]:
@@ -138,7 +144,7 @@ def _problem(model: type[BaseModel], detail: ErrorDetails, data: Data) -> Proble
     if kind == "missing":
         return Problem(
             "missing-key",
-            f"{_owner(path)} needs {path[-1]!r}".replace("'", '"'),
+            f"{_owner(model, path)} needs {path[-1]!r}".replace("'", '"'),
             path,
             hint=f"Add {path[-1]}: …",
         )
@@ -194,14 +200,14 @@ def path_text(path: Path) -> str:
     return text
 
 
-def _owner(path: Path) -> str:
-    return path_text(path[:-1]) if len(path) > 1 else "the rule"
+def _owner(model: type[BaseModel], path: Path) -> str:
+    return path_text(path[:-1]) if len(path) > 1 else model.model_config.get("title") or "the rule"
 
 
 def _unknown_key(model: type[BaseModel], path: Path) -> Problem:
     known = list(_fields_at(model, path[:-1]))
     key = str(path[-1])
-    message = f'unknown key "{key}" in {_owner(path)}{did_you_mean(key, known)}'
+    message = f'unknown key "{key}" in {_owner(model, path)}{did_you_mean(key, known)}'
     return Problem("unknown-key", message, path, hint=f"Known keys: {', '.join(known)}.")
 
 

@@ -40,7 +40,7 @@ __all__ = [
 def load(
     path: str | os.PathLike[str],
     *,
-    environ: Mapping[str, str],
+    environ: Mapping[str, str] | None,
     stdin: IO[bytes] | None = None,
     tolerant: bool = False,
 ) -> Document:
@@ -48,7 +48,7 @@ def load(
 
     Args:
         path: The file.
-        environ: Where ``${env:NAME}`` finds its values.
+        environ: Where ``${env:NAME}`` finds its values; if None, ``${`` is text as any other.
         stdin: What ``-`` reads; the process's own standard input if None.
         tolerant: As for ``parse``.
 
@@ -59,13 +59,13 @@ def load(
     return parse(text, name, environ=environ, tolerant=tolerant)
 
 
-def parse(text: str, name: str, *, environ: Mapping[str, str], tolerant: bool = False) -> Document:
+def parse(text: str, name: str, *, environ: Mapping[str, str] | None, tolerant: bool = False) -> Document:
     """Turn the text of a rule file into data with places.
 
     Args:
         text: The whole text. A leading byte order mark is ignored.
         name: The file's name as the user gave it. If it ends in ``.json``, the text must be strict JSON.
-        environ: Where ``${env:NAME}`` finds its values.
+        environ: Where ``${env:NAME}`` finds its values; if None, ``${`` is text as any other.
         tolerant: Give the document also where it has problems, in its ``problems``, as long as the text could be
             read to its end and holds a mapping: what is wrong with the data can then be told in the same run.
 
@@ -83,7 +83,7 @@ def parse(text: str, name: str, *, environ: Mapping[str, str], tolerant: bool = 
     return _build(read_yaml, text, name, environ).document(tolerant=tolerant)
 
 
-def _build(read: Callable[[str, Builder], None], text: str, name: str, environ: Mapping[str, str]) -> Builder:
+def _build(read: Callable[[str, Builder], None], text: str, name: str, environ: Mapping[str, str] | None) -> Builder:
     """Run one reader over the text, as far as it gets."""
     builder = Builder(text, name, environ)
     try:

@@ -50,10 +50,11 @@ class Builder:
     ``MAX_DEPTH``, so that a reader may call itself for each level.
     """
 
-    def __init__(self, text: str, name: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, text: str, name: str, environ: Mapping[str, str] | None) -> None:
         self.problems: list[Problem] = []
         self._text = text
-        self._environ = environ
+        self._environ = environ or {}
+        self._substitutes = environ is not None
         self._source = Source(name, tuple(LINE_BREAK.split(text)))
         self._line_starts = [0, *(found.end() for found in LINE_BREAK.finditer(text))]
         self._root: Any = _NOTHING
@@ -80,7 +81,7 @@ class Builder:
         path = self.path
         # A value left empty has no text to point at, but its key has.
         self._values[path] = (start == end and self._keys.get(path)) or self._place(start, end)
-        if isinstance(value, str) and "${" in value:
+        if self._substitutes and isinstance(value, str) and "${" in value:
             value = self._substitute(value, start, end)
         self._add_value(value)
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 _WORDINGS: Final[dict[str, tuple[str, str]]] = {
     # The file.
     "file-not-found": ("there is no such file", "check the path and the current folder"),
-    "not-a-file": ("it is {what}", "give the path of a rule file, or - for standard input"),
+    "not-a-file": ("it is {what}", "give the path of a file, or - for standard input"),
     "unreadable-file": ("it cannot be read: {reason}", "check what it is and its permissions"),
-    "file-too-large": ("it is larger than {limit} bytes", "write each rule into a file of its own"),
+    "file-too-large": ("it is larger than {limit} bytes", "make it smaller, or make several files of it"),
     "not-utf8": ("byte {offset} is not UTF-8", "save the file in UTF-8"),
-    "empty-file": ("there is nothing in this file", "write a rule into it"),
+    "empty-file": ("there is nothing in this file", "write something into it, or leave it out"),
     # Its form.
     "json-syntax": (
         "{message}",
@@ -31,30 +31,30 @@ _WORDINGS: Final[dict[str, tuple[str, str]]] = {
         "remove it, or write its escape in double quotes",
     ),
     "invalid-escape": ("{what} stands for no character", "{hint}"),
-    "directive": ("{text} is a directive; a rule file takes none", "remove the line"),
+    "directive": ("{text} is a directive; ebrule takes none", "remove the line"),
     "two-documents": (
-        "a second document begins here; a rule file holds one",
-        "write each rule into a file of its own",
+        "a second document begins here; a file holds one",
+        "write each into a file of its own",
     ),
     "not-a-mapping": (
-        "the file holds {what}; a rule is a mapping of keys to values",
-        'write a rule as lines of "key: value"',
+        "the file holds {what}; it should hold a mapping of keys to values",
+        'write lines of "key: value"',
     ),
     "too-deep": (
         "mappings and lists stand in one another more than {limit} levels deep here",
-        "a rule needs far fewer levels: check the brackets and the indentation",
+        "far fewer are needed: check the brackets and the indentation",
     ),
     "alias": (
-        "{text} is an alias or an anchor; a rule file takes none",
+        "{text} is an alias or an anchor; ebrule takes none",
         "write the value out in each place; if it is text, put it in double quotes",
     ),
     "tag": (
-        "{text} is a tag; a rule file takes none",
+        "{text} is a tag; ebrule takes none",
         "remove it; to make a value text, put the value in double quotes",
     ),
     # Keys.
     "merge-key": (
-        '"<<" merges another mapping into this one; a rule file takes no merge keys',
+        '"<<" merges another mapping into this one; ebrule takes no merge keys',
         "write the entries out",
     ),
     "non-string-key": ("the key {text} is not text", "put the key in double quotes, or write a name"),
@@ -72,7 +72,7 @@ _WORDINGS: Final[dict[str, tuple[str, str]]] = {
         "{text} is larger than any number that can be stored",
         "write a smaller number, or put it in double quotes if it is text",
     ),
-    "not-a-number": ("{text} is no number that a rule can hold", "write a number, or null"),
+    "not-a-number": ("{text} is no number that JSON can hold", "write a number, or null"),
     "unset-variable": (
         "the environment variable {name} is not set, or empty",
         "set {name}, or take ${{env:{name}}} out of the file",

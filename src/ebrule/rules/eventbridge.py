@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ebrule.errors import Problem
 from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id, id_problems
+from ebrule.rules.matching.routing import routing_conditions
 from ebrule.spelling import did_you_mean
 
 MAX_CONDITIONS = 15
@@ -171,6 +172,7 @@ EVENTBRIDGE = Kind(
     ),
     limits=_limits,
     references=_references,
+    conditions=routing_conditions,
     steps_by_one=True,
     health="/api/v2/health",
     write_scopes=frozenset({"eventbridge:write"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from ebrule.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from ebrule.rules.matching import Condition
 
 Path = tuple[str | int, ...]
 """Where something stands in a rule: the keys and indexes that lead to it."""
@@ -105,6 +107,7 @@ class Kind:
         shape: how states are compared and merged.
         limits: problems that the types cannot tell; they never need the org.
         references: what must exist in the org for a rule of that id.
+        conditions: what an event is asked; in the place of what cannot be asked here, the problem with it.
         steps_by_one: whether each applied PUT raises the version by exactly one.
         read_only: fields that the org keeps itself.
         listing: path of the list of all rules, where the API has one.
@@ -124,6 +127,7 @@ class Kind:
     shape: Shape
     limits: Callable[[Data], list[Problem]]
     references: Callable[[Data, str], list[Reference]]
+    conditions: Callable[[Data], Iterable[Condition | Problem]]
     steps_by_one: bool = False
     read_only: frozenset[str] = READ_ONLY
     listing: str | None = None

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ebrule.errors import Problem
 from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id
+from ebrule.rules.matching.topics import topic_conditions
 
 INTEGRATION_TYPE = "amazon-eventbridge-source"
 ACCOUNT_ID = "^[0-9]{12}$"
@@ -93,6 +94,7 @@ SOURCE = Kind(
     shape=Shape(objects=frozenset({"properties"}), sets=frozenset({"properties.eventFilter"})),
     limits=_limits,
     references=_references,
+    conditions=topic_conditions,
     identity=frozenset({"properties.eventSourceSuffix", "properties.awsAccountId", "properties.awsAccountRegion"}),
     has_own_id=False,
     write_scopes=frozenset({"integrations"}),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ebrule.errors import Problem
 from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id, id_problems
+from ebrule.rules.matching.criteria import trigger_conditions
 from ebrule.spelling import did_you_mean
 
 TRIGGERS = "/api/v2/processautomation/triggers"
@@ -158,5 +159,6 @@ TRIGGER = Kind(
     ),
     limits=_limits,
     references=_references,
+    conditions=trigger_conditions,
     immutable={"topicName": "a trigger keeps its topic for life; create a new trigger for another one"},
 )

@@ -1,0 +1,153 @@
+"""Tests of a rule: case files, and what the rule says of the event of each case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_bytes
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ebrule.core.validator import check_model
+from ebrule.errors import Problem
+from ebrule.plan import invalid, placed_problems
+from ebrule.redaction import Redactor
+from ebrule.rulefile import load
+from ebrule.rules.matching import Condition, Finding, matches
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from ebrule.plan import RuleFile
+
+Answer = Literal["match", "no-match"]
+"""What a rule says of an event."""
+
+
+class _Case(BaseModel):
+    """One event, and whether the rule is to match it."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    name: str = Field(min_length=1, description="What the case is called; each once in its file.")
+    event: dict[str, Any] | None = Field(default=None, description="The event.")
+    event_file: str | None = Field(default=None, min_length=1, description="A file that holds the event.")
+    expect: Answer = Field(description="match or no-match.")
+
+
+class _CaseFile(BaseModel):
+    """A case file."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", title="the case file")
+
+    cases: list[_Case] = Field(description="The cases, at least one.")
+
+
+@dataclass(frozen=True)
+class Case:
+    """An event, and what a rule is expected to say of it; ``file`` is the case file that it stands in."""
+
+    name: str
+    event: dict[str, Any]
+    expect: Answer
+    file: str
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What a rule said of a case's event: one finding for each of its conditions, in their order."""
+
+    case: Case
+    got: Answer
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the rule said what was expected."""
+        return self.got == self.case.expect
+
+
+def load_cases(path: str | os.PathLike[str], *, stdin: IO[bytes] | None = None) -> list[Case]:
+    """Read a case file, and the event files that it names, which are looked for beside it.
+
+    Both are read as rule files are, but ``${`` is text as any other there: what an event holds is data.
+
+    Args:
+        path: the file; ``-`` is standard input.
+        stdin: what ``-`` reads.
+
+    Raises:
+        InvalidRuleError: a file cannot be read or is not right; it has every problem, with its place.
+    """
+    document = load(path, environ=None, stdin=stdin, tolerant=True)
+    problems = check_model(_CaseFile, document.data) + _case_problems(document.data.get("cases"))
+    if placed := placed_problems(document, problems):
+        raise invalid(document.source, placed)
+    name = document.source.name
+    return [Case(each["name"], _event(name, each), each["expect"], name) for each in document.data["cases"]]
+
+
+def run_cases(rule_file: RuleFile, cases: Sequence[Case]) -> list[CaseResult]:
+    """Return what the rule of a file says of each case's event. Asks no org.
+
+    What ``${env:…}`` put into the rule is redacted in the findings.
+
+    Raises:
+        InvalidRuleError: the rule has conditions that only the org can evaluate, or a path of it is too wide.
+    """
+    conditions = _conditions(rule_file)
+    hide = Redactor(token_bytes(32), rule_file.document.secrets)
+    results = []
+    for case in cases:
+        findings = [condition.examine(case.event) for condition in conditions]
+        got: Answer = "match" if matches(findings) else "no-match"
+        results.append(CaseResult(case, got, tuple(_without_secrets(hide, finding) for finding in findings)))
+    return results
+
+
+def _case_problems(cases: Any) -> list[Problem]:
+    """Return the problems of a case file that its types cannot tell."""
+    if not isinstance(cases, list):
+        return []
+    if not cases:
+        return [Problem("no-cases", "there are no cases in this file", ("cases",), hint="Write at least one.")]
+    found = []
+    first: dict[str, int] = {}
+    for index, case in enumerate(cases):
+        if not isinstance(case, dict):
+            continue
+        if (case.get("event") is None) == (case.get("event_file") is None):
+            has = "neither event nor event_file" if case.get("event") is None else "both event and event_file"
+            message = f"cases[{index}] has {has}"
+            found.append(Problem("event-or-event-file", message, ("cases", index), hint="A case has one of the two."))
+        name = case.get("name")
+        if isinstance(name, str) and first.setdefault(name, index) != index:
+            message = f'"{name}" is the name of cases[{first[name]}] too'
+            found.append(Problem("duplicate-case", message, ("cases", index, "name"), hint="Name each differently."))
+    return found
+
+
+def _event(name: str, case: dict[str, Any]) -> dict[str, Any]:
+    event: dict[str, Any] | None = case.get("event")
+    if event is not None:
+        return event
+    folder = str(Path(name).parent) if name != "<stdin>" else "."
+    # With a folder before it, "-" is a file like any other, and not standard input.
+    loaded: dict[str, Any] = load(f"{folder}/{case['event_file']}", environ=None).data
+    return loaded
+
+
+def _conditions(rule_file: RuleFile) -> list[Condition]:
+    kind, document = rule_file.kind, rule_file.document
+    found = list(kind.conditions(rule_file.fields))
+    if problems := [each for each in found if isinstance(each, Problem)]:
+        raise invalid(document.source, placed_problems(document, problems), kind)
+    return [each for each in found if isinstance(each, Condition)]
+
+
+def _without_secrets(redactor: Redactor, finding: Finding) -> Finding:
+    return Finding(
+        finding.path, redactor.text(finding.text), redactor.data(finding.value), finding.found, finding.result
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ebrule.core.audit import new_operation_id
@@ -176,13 +176,7 @@ def redact_error(redactor: Redactor, error: EbruleError) -> None:
     if isinstance(error, (ConflictError, UnknownOutcomeError)):
         error.overlaps = tuple(redacted_overlap(redactor, overlap) for overlap in error.overlaps)
     if isinstance(error, InvalidRuleError):
-        error.problems = tuple(_redacted_problem(redactor, problem) for problem in error.problems)
-
-
-def _redacted_problem(redactor: Redactor, problem: Problem) -> Problem:
-    path = tuple(redactor.text(part) if isinstance(part, str) else part for part in problem.path)
-    hint = redactor.text(problem.hint) if problem.hint else None
-    return replace(problem, message=redactor.text(problem.message), path=path, hint=hint)
+        error.problems = tuple(redactor.problem(problem) for problem in error.problems)
 
 
 def redacted_overlap(redactor: Redactor, overlap: Overlap) -> Overlap:

@@ -9,7 +9,10 @@ from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from ebrule.core.pace import Pace
+from ebrule.errors import UsageError
+from ebrule.patch import Patch, parse_assignment
 from ebrule.plan import load_rule
+from ebrule.rules.registry import DEFAULT_KIND, kind_named
 from ebrule.run import Run
 from ebrule.update_options import UpdateOptions
 
@@ -18,12 +21,13 @@ if TYPE_CHECKING:
 
     from ebrule.core.client import Transport
     from ebrule.operation import UpdateResult
+    from ebrule.plan import Desired
     from ebrule.settings import Settings
 
 
 def update_rule(
     settings: Settings,
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | None,
     options: UpdateOptions | None = None,
     *,
     pace: Pace | None = None,
@@ -35,7 +39,7 @@ def update_rule(
 
     Args:
         settings: the org, the ledger, the webhook.
-        source: the rule file; ``-`` is standard input.
+        source: the rule file; ``-`` is standard input; None where the options' assignments say all.
         options: what to allow.
         pace: the run's time; by default one with the settings' deadline.
         environ: where ``${env:NAME}`` and the actor come from; by default the process's environment.
@@ -52,8 +56,22 @@ def update_rule(
     pace = pace or Pace(settings.deadline)
     environ = os.environ if environ is None else environ
     options = options or UpdateOptions()
-    load = partial(load_rule, source, kind=options.kind, environ=environ, stdin=stdin or _own_input())
+    load = partial(_load, source, options, environ, stdin)
     return Run(settings, options, pace, environ, transport).run(load)
+
+
+def _load(
+    source: str | os.PathLike[str] | None, options: UpdateOptions, environ: Mapping[str, str], stdin: IO[bytes] | None
+) -> Desired:
+    assignments = tuple(parse_assignment(text, environ) for text in options.assignments)
+    if source is not None:
+        stdin = stdin or _own_input()
+        return load_rule(source, kind=options.kind, environ=environ, stdin=stdin, assignments=assignments)
+    if not assignments:
+        raise UsageError(
+            "nothing to change: give a rule file, or values to set", hint="--file FILE, or --set PATH=VALUE"
+        )
+    return Patch(kind_named(options.kind or DEFAULT_KIND), assignments)
 
 
 def _own_input() -> IO[bytes] | None:
@@ -64,7 +82,7 @@ def _own_input() -> IO[bytes] | None:
 
 def plan_update(
     settings: Settings,
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | None,
     options: UpdateOptions | None = None,
     *,
     pace: Pace | None = None,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from secrets import token_bytes
 from typing import IO, Any, Protocol
 
 from ebrule.core.validator import check_rule, path_text, writable
 from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
-from ebrule.redaction import Redactor
+from ebrule.patch import Assignment, patched
+from ebrule.redaction import without_secrets
 from ebrule.rulefile import KEEP, Document, load
 from ebrule.rules.changes import equal, overlay
 from ebrule.rules.kind import Kind, Path, Rule, is_id
@@ -141,6 +141,7 @@ def load_rule(
     kind: str | None = None,
     environ: Mapping[str, str] | None = None,
     stdin: IO[bytes] | None = None,
+    assignments: Sequence[Assignment] = (),
 ) -> RuleFile:
     """Read a rule file and check all that can be checked without the org.
 
@@ -149,19 +150,23 @@ def load_rule(
         kind: the kind that it must be of; by default what the file says, or ``eventbridge``.
         environ: where ``${env:NAME}`` looks; by default the process's environment.
         stdin: what ``-`` reads.
+        assignments: values that stand in for those of the file.
 
     Raises:
         InvalidRuleError: the file cannot be read or is not right; it has every problem, with its place.
         UsageError: ``kind`` is none, or not the one that the file names.
     """
     environ = os.environ if environ is None else environ
-    return check_document(load(path, environ=environ, stdin=stdin, tolerant=True), kind=kind)
+    document = load(path, environ=environ, stdin=stdin, tolerant=True)
+    return check_document(document, kind=kind, assignments=assignments)
 
 
-def check_document(document: Document, *, kind: str | None = None) -> RuleFile:
+def check_document(document: Document, *, kind: str | None = None, assignments: Sequence[Assignment] = ()) -> RuleFile:
     """Check a document, and what its text left unclear, as :func:`load_rule` does; raises the same."""
-    data = document.data
     the_kind = _kind_of(document, kind)
+    if assignments:
+        document = patched(document, the_kind.shape, assignments)
+    data = document.data
     problems = check_rule(the_kind, data, unless=lambda value: value is KEEP)
     problems += _misplaced_keeps(the_kind, data)
     rule_id = data.get("id")
@@ -221,9 +226,7 @@ _LONGEST_MESSAGE = 500
 def _fit_to_show(document: Document, problem: Problem) -> Problem:
     """Return a problem that shows nothing of what the environment put into the file, in bounds."""
     if document.secrets:
-        hide = Redactor(token_bytes(32), document.secrets).text
-        path = tuple(hide(part) if isinstance(part, str) else part for part in problem.path)
-        problem = replace(problem, message=hide(problem.message), path=path)
+        problem = without_secrets(problem, document.secrets)
     if len(problem.message) > _LONGEST_MESSAGE:
         problem = replace(problem, message=f"{problem.message[: _LONGEST_MESSAGE - 1]}…")
     return problem

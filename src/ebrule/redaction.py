@@ -14,7 +14,7 @@ import re
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote_plus
 
@@ -23,6 +23,8 @@ from ebrule.errors import LedgerError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from ebrule.errors import Problem
 
 _REDACTED = re.compile(r"redacted:[0-9a-f]{16}")
 # The shortest secret that is looked for inside prose and names: a shorter one would be found all over.
@@ -112,6 +114,12 @@ class Redactor:
         hidden = set(_strings(recorded))
         shown = {text for text in _strings(self.data(data)) if not _REDACTED.fullmatch(text)}
         return Redactor(self.key, {*self._secrets.values(), *(text for text in shown if self.value(text) in hidden)})
+
+    def problem(self, problem: Problem) -> Problem:
+        """A problem whose message, path and hint are without secrets."""
+        path = tuple(self.text(part) if isinstance(part, str) else part for part in problem.path)
+        hint = self.text(problem.hint) if problem.hint else None
+        return replace(problem, message=self.text(problem.message), path=path, hint=hint)
 
     def restore(self, recorded: Any, known: Any) -> Any:
         """A deep copy of redacted data, in which what ``known`` holds unredacted stands as it is again.
@@ -243,6 +251,11 @@ _URL_IN_TEXT = _grammar(end=r"\s\"<>")
 _KEY_SIZE = 32
 _KEY_NAME = "redaction.key"
 _HINT = "Choose another folder with EBRULE_STATE_DIR."
+
+
+def without_secrets(problem: Problem, secrets: Iterable[str]) -> Problem:
+    """A problem that shows nothing of these secrets; of other values, only what the redactor always hides."""
+    return Redactor(os.urandom(32), secrets).problem(problem)
 
 
 def load_key(state_dir: Path) -> bytes:

@@ -215,7 +215,7 @@ class Run:
         """Read the rule, beside it what it is to refer to, and compare."""
         kind, result = desired.kind, self.result
         rule_id = result.rule_id or ""
-        early = self._references(kind, desired.fields, rule_id)
+        early = self._references(kind, desired.fields or {}, rule_id)
         reading = partial(fetch_rule, session.reader, kind, rule_id)
         base, *found = self._all([reading, *reference_checks(session.reader, early)])
         _raise_any(desired, found)
@@ -240,8 +240,8 @@ class Run:
         except OutOfTimeError:
             raise _too_late("the org did not answer") from None
 
-    def _references(self, kind: Kind, fields: Data | None, rule_id: str) -> list[Reference]:
-        if fields is None or not self.options.check_targets:
+    def _references(self, kind: Kind, fields: Data, rule_id: str) -> list[Reference]:
+        if not self.options.check_targets:
             return []
         # What cannot change has been found right when the rule was made.
         return [each for each in kind.references(fields, rule_id) if path_text(each.path) not in kind.immutable]

@@ -23,6 +23,7 @@ class UpdateOptions:
         check_targets: whether what the rule refers to must exist.
         announce: whether to tell the webhook.
         reason: kept in the ledger.
+        assignments: ``PATH=VALUE``, each laid over the file, or over the present rule where there is no file.
         allow_identity_change: whether what says which thing the rule is about may change.
     """
 
@@ -35,6 +36,7 @@ class UpdateOptions:
     check_targets: bool = True
     announce: bool = True
     reason: str | None = None
+    assignments: tuple[str, ...] = ()
     allow_identity_change: bool = False
 
     def expected(self, said: int | None) -> int | None:

@@ -20,6 +20,7 @@ FLOORS = [
     ["run"],
     ["compare"],
     ["cases", "history", "plan", "operation", "update_options"],
+    ["patch"],
     ["core"],
     ["rulefile", "redaction", "settings"],
     ["rules", "profiles"],

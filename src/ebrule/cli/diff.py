@@ -17,30 +17,35 @@ Examples:
   ebrule diff --rule-id demo-rule --file rule.yaml
   ebrule diff --file rule.yaml --exit-code                    10 if there are differences
   ebrule diff --file rule.yaml --output json
+  ebrule diff --rule-id demo-rule --set priority=50
 """
 
 
 @o.with_connection
 def command(
     connection: o.Connection,
-    file: o.FileOption,
+    file: o.FileOption = None,
+    assignments: o.SetOption = None,
     rule_id: o.RuleIdOption = None,
     kind: o.KindOption = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 10 if there are differences.")] = False,
     expect_version: o.ExpectVersion = None,
     no_check_targets: o.NoCheckTargets = False,
+    allow_identity_change: o.AllowIdentityChange = False,
     output: o.OutputOption = o.Output.TEXT,
 ) -> int:
     return run(
         UpdateCommand(
             file=file,
             connection=connection,
+            assignments=tuple(assignments or ()),
             rule_id=rule_id,
             kind=kind,
             dry_run=True,
             exit_code=exit_code,
             expect_version=expect_version,
             check_targets=not no_check_targets,
+            allow_identity_change=allow_identity_change,
             output=output,
         ),
         Screen(),

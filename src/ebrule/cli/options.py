@@ -45,7 +45,14 @@ class OnConflict(str, enum.Enum):
 RuleIdOption = Annotated[
     str | None, typer.Option("--rule-id", metavar="ID", help="The rule; by default what the file says.")
 ]
-FileOption = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="The rule file; - is standard input.")]
+FileOption = Annotated[
+    str | None, typer.Option("--file", "-f", metavar="FILE", help="The rule file; - is standard input.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="A value over the file's, or over the rule's. Repeatable."),
+]
+AllowIdentityChange = Annotated[bool, typer.Option("--allow-identity-change", help="Let a source become another one.")]
 KindOption = Annotated[
     str | None,
     typer.Option(

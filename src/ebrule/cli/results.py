@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,15 @@ WIDEST = 60
 
 def change_lines(changes: Iterable[Change], *, sign: str | None = None) -> list[tuple[Part, ...]]:
     """Return one line for each change: a sign, the path, and old → new."""
-    rows = list(changes)
+    rows = [_without_element(change) for change in changes]
     width = min(max((len(change.path) for change in rows), default=0), WIDEST)
     return [_change_line(change, width, sign) for change in rows]
+
+
+def _without_element(change: Change) -> Change:
+    """Return an element of a set without its name in the path: it is its own name."""
+    value = change.before if change.after is None else change.after
+    return replace(change, path=change.path.removesuffix(f"[{value}]")) if isinstance(value, str) else change
 
 
 def _change_line(change: Change, width: int, sign: str | None) -> tuple[Part, ...]:
@@ -125,8 +132,11 @@ def _summary(error: EbruleError) -> str:
     return f"{error.source.name} has {count} mistake{'' if count == 1 else 's'}. Nothing was sent."
 
 
-def show_error(screen: Screen, error: EbruleError, *, file: str | None = None) -> None:
-    """Print what happened, where, and what to do next, on standard error."""
+def show_error(screen: Screen, error: EbruleError, *, given: str = "") -> None:
+    """Print what happened, where, and what to do next, on standard error.
+
+    ``given`` are the options that said what was wanted.
+    """
     problems = error.problems if isinstance(error, InvalidRuleError) else ()
     source = error.source if isinstance(error, InvalidRuleError) else None
     if source is not None:
@@ -141,20 +151,20 @@ def show_error(screen: Screen, error: EbruleError, *, file: str | None = None) -
         show_overlaps(screen.err, error.overlaps)
     if error.hint:
         screen.err(error.hint)
-    if isinstance(error, ConflictError) and error.result and error.result.rule_id and file:
-        _show_next_commands(screen, error, error.result.rule_id, file)
+    if isinstance(error, ConflictError) and error.result and error.result.rule_id and given:
+        _show_next_commands(screen, error, error.result.rule_id, given)
     if error.correlation_id:
         screen.err((f"Correlation id, for Genesys Cloud's support: {error.correlation_id}", "faint"))
 
 
-def _show_next_commands(screen: Screen, error: ConflictError, rule_id: str, file: str) -> None:
+def _show_next_commands(screen: Screen, error: ConflictError, rule_id: str, given: str) -> None:
     screen.err()
     if isinstance(error, VersionGoneError):
         screen.err(f"To look:        ebrule show {rule_id}")
         return
-    screen.err(f"To look:        ebrule diff --rule-id {rule_id} --file {file}")
+    screen.err(f"To look:        ebrule diff --rule-id {rule_id} {given}")
     if error.overlaps:
-        screen.err(f"To take yours:  ebrule update --rule-id {rule_id} --file {file} --on-conflict overwrite")
+        screen.err(f"To take yours:  ebrule update --rule-id {rule_id} {given} --on-conflict overwrite")
 
 
 def show_overlaps(line: _Line, overlaps: Iterable[Overlap]) -> None:

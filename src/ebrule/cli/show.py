@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Annotated, Any
@@ -110,15 +110,24 @@ def _show(screen: Screen, kind: Kind, rule: Rule, content: Mapping[str, Any], or
     name = one_line(str(rule.data.get("name") or ""))
     screen.out((rule.id, "strong"), f"  {name}  ({kind.name}, {org}, version {rule.version})")
     screen.out()
-    width = min(max((len(name) for name in content), default=0), WIDEST)
-    for name, value in content.items():
-        if name in ("id", "name", "version", "selfUri"):
-            continue
+    rows = [(name, value) for name, value in _rows(kind, content) if name not in ("id", "name", "version", "selfUri")]
+    width = min(max((len(name) for name, _ in rows), default=0), WIDEST)
+    for name, value in rows:
         if isinstance(value, list) and value:
             for index, item in enumerate(value):
                 screen.out(f"  {name if index == 0 else '':<{width}}   {_item_text(item)}")
         else:
             screen.out(f"  {name:<{width}}   {_item_text(value)}")
+
+
+def _rows(kind: Kind, content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the fields by their dotted paths, and those of the objects that are compared key by key."""
+    for name, value in content.items():
+        path = f"{prefix}{name}"
+        if path in kind.shape.objects and isinstance(value, Mapping):
+            yield from _rows(kind, value, f"{path}.")
+        else:
+            yield path, value
 
 
 def _item_text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,7 @@ Examples:
   ebrule update --file rule.yaml --expect-version 7           only if it is still version 7
   ebrule update --rule-id demo-rule -f - --region sandbox < rule.yaml
   ebrule update --file rule.yaml --output json --reason "CHG-1042"
+  ebrule update --rule-id demo-rule --set priority=50 --set 'targets[crm].url=https://crm.example.com/in'
 
 Nothing is overwritten that was not read: when somebody else changes the rule meanwhile, their change is merged with
 yours, or the update ends with exit code 5 and theirs is kept.
@@ -37,8 +39,9 @@ yours, or the update ends with exit code 5 and theirs is kept.
 class UpdateCommand:
     """What ``ebrule update`` was asked to do."""
 
-    file: str
     connection: o.Connection
+    file: str | None = None
+    assignments: tuple[str, ...] = ()
     rule_id: str | None = None
     kind: str | None = None
     dry_run: bool = False
@@ -47,6 +50,7 @@ class UpdateCommand:
     on_conflict: o.OnConflict | None = None
     max_attempts: int = 10
     check_targets: bool = True
+    allow_identity_change: bool = False
     webhook_url: str | None = None
     webhook_format: o.WebhookFormat = o.WebhookFormat.GENESYS
     announce: bool = True
@@ -71,6 +75,8 @@ def run(command: UpdateCommand, screen: Screen) -> int:
         on_conflict=command.on_conflict.value if command.on_conflict else None,
         max_attempts=command.max_attempts,
         check_targets=command.check_targets,
+        assignments=command.assignments,
+        allow_identity_change=command.allow_identity_change,
         announce=command.announce,
         reason=command.reason,
     )
@@ -108,17 +114,24 @@ def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str)
     if command.output is o.Output.JSON:
         screen.json(result.as_json())
     if result.error is not None:
-        show_error(screen, result.error, file=command.file)
+        show_error(screen, result.error, given=_given(command))
     elif command.output is o.Output.TEXT:
         for warning in result.warnings:
             show_problem(screen.err, warning, result.source)
         show_result(screen, result, result.source.name, org)
 
 
+def _given(command: UpdateCommand) -> str:
+    """Return how the command line said what is wanted, to be said again."""
+    words = ["--file", command.file] if command.file else []
+    return shlex.join([*words, *(word for text in command.assignments for word in ("--set", text))])
+
+
 @o.with_connection
 def command(
     connection: o.Connection,
-    file: o.FileOption,
+    file: o.FileOption = None,
+    assignments: o.SetOption = None,
     rule_id: o.RuleIdOption = None,
     kind: o.KindOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
@@ -134,6 +147,7 @@ def command(
         int, typer.Option("--max-attempts", metavar="N", min=1, help="How many PUTs at most.")
     ] = 10,
     no_check_targets: o.NoCheckTargets = False,
+    allow_identity_change: o.AllowIdentityChange = False,
     webhook_url: o.WebhookUrl = None,
     webhook_format: o.WebhookFormatOption = o.WebhookFormat.GENESYS,
     no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Tell nobody.")] = False,
@@ -145,6 +159,7 @@ def command(
         UpdateCommand(
             file=file,
             connection=connection,
+            assignments=tuple(assignments or ()),
             rule_id=rule_id,
             kind=kind,
             dry_run=dry_run,
@@ -153,6 +168,7 @@ def command(
             on_conflict=on_conflict,
             max_attempts=max_attempts,
             check_targets=not no_check_targets,
+            allow_identity_change=allow_identity_change,
             webhook_url=webhook_url,
             webhook_format=webhook_format,
             announce=not no_webhook,

@@ -93,7 +93,8 @@ def _check(reader: Reader, reference: Reference) -> Problem | None:
             hint=f"Create the {reference.what} first, correct its id, or skip the check with --no-check-targets.",
         )
     reason = reference.check(reply.object)
-    return Problem(f"unfit-{reference.what}", reason, reference.path) if reason else None
+    hint = f"Mend the {reference.what} or name another, or skip the check with --no-check-targets."
+    return Problem(f"unfit-{reference.what}", reason, reference.path, hint=hint) if reason else None
 
 
 def _check_listed(reader: Reader, reference: Reference, doing: str) -> Problem | None:

@@ -52,6 +52,7 @@ class Document:
         keys: The places of the keys, by the path of the entry.
         secrets: The values that ``${env:…}`` put in. They must never be shown.
         problems: What is wrong with the text. Something stands in the data for each value that it left unclear.
+        assigned: The paths whose values do not come from the text, and have no place in it.
     """
 
     source: Source
@@ -60,6 +61,7 @@ class Document:
     keys: Mapping[Path, Place] = field(repr=False)
     secrets: frozenset[str] = field(repr=False)
     problems: tuple[Problem, ...] = ()
+    assigned: frozenset[Path] = frozenset()
 
     def place(self, path: Path, *, key: bool = False) -> Place | None:
         """Where the value at ``path`` stands, or its key.
@@ -85,5 +87,7 @@ class Document:
             problem: Its ``path`` says where.
             key: Point to the key, not to the value.
         """
+        if any(problem.path[: len(path)] == path for path in self.assigned):
+            return problem
         place = self.place(problem.path, key=key)
         return problem if place is None else dataclasses.replace(problem, **dataclasses.asdict(place))

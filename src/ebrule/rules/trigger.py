@@ -160,5 +160,5 @@ TRIGGER = Kind(
     limits=_limits,
     references=_references,
     conditions=trigger_conditions,
-    immutable={"topicName": "a trigger keeps its topic for life; create a new trigger for another one"},
+    immutable={"topicName": "A trigger keeps its topic for life; create a new trigger for another one."},
 )

@@ -1,0 +1,171 @@
+"""``--set PATH=VALUE``: single values, laid over a rule file or over the rule as the org has it."""
+
+from __future__ import annotations
+
+import json
+import re
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ebrule.core.validator import check_rule, path_text, writable
+from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
+from ebrule.redaction import without_secrets
+from ebrule.rulefile import KEEP, parse
+from ebrule.rules.changes import overlay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ebrule.rulefile import Document
+    from ebrule.rules.kind import Kind, Path, Rule, Shape
+
+_STEP = re.compile(r"(?:\A|\.)(?P<name>[^.\[\]]+)|\[(?P<inner>[^\[\]]+)\]")
+_OF_THE_FILE = ("kind", "id", "version")
+_HINT = "A path looks like priority, targets[crm].url or conditions[0].value."
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What is to stand at a path; ``secrets`` is what the environment put into it."""
+
+    path: tuple[str, ...]
+    value: Any
+    secrets: frozenset[str]
+
+
+def parse_assignment(text: str, environ: Mapping[str, str]) -> Assignment:
+    """Return what ``PATH=VALUE`` says.
+
+    A value is JSON where it is JSON, and text otherwise; ``${env:NAME}`` and ``${keep}`` mean what they mean in a rule
+    file.
+
+    Raises:
+        UsageError: this is no ``PATH=VALUE``, or a path that no update can set.
+        InvalidRuleError: the value is not right.
+    """
+    name, equals, value = text.partition("=")
+    path = _steps(name)
+    if not equals or not path:
+        raise UsageError("--set needs PATH=VALUE", hint=_HINT, code="bad-set")
+    if path[0] in _OF_THE_FILE:
+        raise UsageError(f"--set cannot change {path[0]}", hint=f"Use --{_OPTIONS[path[0]]}.", code="bad-set")
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        value = json.dumps(value)
+    try:
+        document = parse(f'{{"value": {value}}}', f"--set {name}", environ=environ)
+    except InvalidRuleError as error:
+        problems = [replace(problem, line=None, column=None, path=path) for problem in error.problems]
+        raise _wrong(problems, f"--set {name}") from None
+    return Assignment(path, document.data["value"], document.secrets)
+
+
+_OPTIONS = {"kind": "kind", "id": "rule-id", "version": "expect-version"}
+
+
+def _steps(text: str) -> tuple[str, ...]:
+    steps, end = [], 0
+    for match in _STEP.finditer(text):
+        if match.start() != end:
+            return ()
+        steps.append(match["name"] or match["inner"])
+        end = match.end()
+    return tuple(steps) if end == len(text) else ()
+
+
+def patched(document: Document, shape: Shape, assignments: Iterable[Assignment]) -> Document:
+    """Return a rule file with the assignments in it; what they say has no place in the file's text.
+
+    Raises:
+        InvalidRuleError: a path leads nowhere.
+    """
+    data, paths, secrets = deepcopy(document.data), set(document.assigned), set(document.secrets)
+    for assignment in assignments:
+        paths.add(_assign(data, shape, assignment))
+        secrets |= assignment.secrets
+    return replace(document, data=data, assigned=frozenset(paths), secrets=frozenset(secrets))
+
+
+_SOURCE = Source("--set")
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Assignments on their own: the rest of the rule stays as the org has it."""
+
+    kind: Kind
+    assignments: tuple[Assignment, ...]
+    rule_id: str | None = None
+    version: int | None = None
+    fields: Mapping[str, Any] | None = None
+    warnings: tuple[Problem, ...] = ()
+    source: Source = _SOURCE
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What the environment put into the values."""
+        return frozenset().union(*(assignment.secrets for assignment in self.assignments))
+
+    def placed(self, problem: Problem) -> Problem:
+        """Return the problem as it is: there is no text to point into."""
+        return problem
+
+    def over(self, base: Rule) -> dict[str, Any]:
+        """Return what the assignments make of the rule that the org has.
+
+        Raises:
+            InvalidRuleError: a path leads nowhere, or what comes of it is not right.
+        """
+        content = self.kind.content(base.data)
+        said = deepcopy(writable(self.kind.model, content))
+        touched = {}
+        for assignment in self.assignments:
+            if assignment.value is not KEEP:
+                _assign(said, self.kind.shape, assignment)
+            name = assignment.path[0]
+            touched[name] = said.get(name)
+        # What else may be odd about the rule is the org's own.
+        problems = [
+            problem for problem in check_rule(self.kind, said) if problem.path[:1] and problem.path[0] in touched
+        ]
+        if any(problem.severity == "error" for problem in problems):
+            raise _wrong([without_secrets(problem, self.secrets) for problem in problems], "--set")
+        return overlay(self.kind.shape, content, touched, lambda _path, value, _present: value)
+
+
+def _assign(data: Any, shape: Shape, assignment: Assignment) -> Path:
+    """Put the value where the path leads, and return the path with its lists' indexes."""
+    path: Path = ()
+    for step in assignment.path[:-1]:
+        place = _place(data, shape, path, step)
+        path = (*path, place)
+        if isinstance(data, dict) and data.get(place) is None:
+            data[place] = {}
+        data = data[place]
+    place = _place(data, shape, path, assignment.path[-1])
+    if isinstance(data, list) and assignment.value is None:
+        del data[int(place)]
+    else:
+        data[place] = assignment.value
+    return (*path, place)
+
+
+def _place(data: Any, shape: Shape, path: Path, step: str) -> str | int:
+    """Return the key or the index that a step means in ``data``, which stands at ``path``."""
+    where = path_text(path)
+    if isinstance(data, dict):
+        return step
+    key = shape.keyed.get(where)
+    for index, item in enumerate(data if isinstance(data, list) else ()):
+        if key and isinstance(item, dict) and item.get(key) == step:
+            return index
+    if isinstance(data, list) and step.isascii() and step.isdigit() and int(step) < len(data):
+        return int(step)
+    message = f"{where} has no element {step}" if isinstance(data, list) else f"{where} has no parts"
+    raise _wrong([Problem("no-such-path", message, (*path, step), hint=_HINT)], "--set")
+
+
+def _wrong(problems: list[Problem], name: str) -> InvalidRuleError:
+    return InvalidRuleError(f"{name} is not right. Nothing was sent.", problems, source=Source(name))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ebrule.rulefile import Document
     from ebrule.rules.kind import Kind, Path, Rule, Shape
 
-_STEP = re.compile(r"(?:\A|\.)(?P<name>[^.\[\]]+)|\[(?P<inner>[^\[\]]+)\]")
+_STEP = re.compile(r"(?:\A|(?<=[^.])\.)(?P<name>[^.\[\]]+)|\[(?P<inner>[^\[\]]+)\]")
 _OF_THE_FILE = ("kind", "id", "version")
 _HINT = "A path looks like priority, targets[crm].url or conditions[0].value."
 

@@ -448,7 +448,8 @@ def test_a_reference_that_will_not_do() -> None:
     org.resources[f"{TARGETS}/t1"] = answers(200, {"state": "deleted"})
     (problem,) = checked(org, target("t1", check=lambda data: f"it is {data['state']}"))
 
-    assert problem == Problem("unfit-target", "it is deleted", ("targets", 0, "id"))
+    hint = "Mend the target or name another, or skip the check with --no-check-targets."
+    assert problem == Problem("unfit-target", "it is deleted", ("targets", 0, "id"), hint=hint)
 
 
 def test_each_resource_is_asked_for_once() -> None:

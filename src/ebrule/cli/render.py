@@ -36,10 +36,22 @@ _PLAIN_WORD = re.compile(r"[A-Za-z0-9_./:@?=&%+~$*,-]+")
 _SHOWN_LENGTH = 200
 
 
+_TESTS = {
+    tuple(sorted(keys)): keys
+    for keys in (
+        ("field", "operator", "value"),
+        ("jsonPath", "operator", "value"),
+        ("jsonPath", "operator", "values"),
+    )
+}
+"""The keys of a condition or a criterion, in the order in which they are read."""
+
+
 def value_text(value: Any) -> str:
     """Return a value of a rule as one line: a condition as its three words, a plain word as it is, the rest as JSON."""
-    if isinstance(value, Mapping) and set(value) == {"field", "operator", "value"}:
-        return clean(f"{value['field']} {value['operator']} {_json(value['value'])}")
+    if isinstance(value, Mapping) and tuple(sorted(value)) in _TESTS:
+        subject, operator, operand = _TESTS[tuple(sorted(value))]
+        return clean(f"{value[subject]} {value[operator]} {_json(value[operand])}")
     if isinstance(value, str) and _PLAIN_WORD.fullmatch(value) and not _is_json(value):
         return clean(value)
     text = clean(_json(value))

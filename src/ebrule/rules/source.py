@@ -76,7 +76,8 @@ def _filter_problems(topics: Any) -> list[Problem]:
 
 
 def _why_no_source(integration: Data) -> str | None:
-    found = (integration.get("integrationType") or {}).get("id")
+    kind = integration.get("integrationType")
+    found = kind.get("id") if isinstance(kind, dict) else None
     return None if found == INTEGRATION_TYPE else f"the integration is of type {found}, not {INTEGRATION_TYPE}"
 
 

@@ -1,0 +1,138 @@
+"""``--set``: paths, values, and where they go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ebrule.errors import InvalidRuleError, UsageError
+from ebrule.patch import Patch, parse_assignment
+from ebrule.rulefile import KEEP
+from ebrule.rules.eventbridge import EVENTBRIDGE
+from ebrule.rules.kind import Rule
+from fake_org import demo_rule
+
+
+def patched(*texts: str, **environ: str) -> dict[str, Any]:
+    """Return the content that assignments make of the demo rule."""
+    patch = Patch(EVENTBRIDGE, tuple(parse_assignment(text, environ) for text in texts))
+    return patch.over(Rule("demo-rule", 7, demo_rule()))
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "value"),
+    [
+        ("priority=50", ("priority",), 50),
+        ("name=A name", ("name",), "A name"),
+        ("name=a=b", ("name",), "a=b"),
+        ('name="50"', ("name",), "50"),
+        ("name=", ("name",), ""),
+        ("name=on", ("name",), "on"),
+        ("name=012", ("name",), "012"),
+        ("description=null", ("description",), None),
+        ("a=true", ("a",), True),
+        ("a=[1, 2]", ("a",), [1, 2]),
+        ("a=[1, 2", ("a",), "[1, 2"),
+        ('a={"b": 1.5}', ("a",), {"b": 1.5}),
+        ("targets[crm].url=x", ("targets", "crm", "url"), "x"),
+        ("conditions[0].value=x", ("conditions", "0", "value"), "x"),
+        ("targets[crm].headers[X.Y]=x", ("targets", "crm", "headers", "X.Y"), "x"),
+        ("a=${keep}", ("a",), KEEP),
+        ("a=$${env:X}", ("a",), "${env:X}"),
+    ],
+    ids=str,
+)
+def test_paths_and_values(text: str, path: tuple[str, ...], value: Any) -> None:
+    """A value is JSON where it is JSON, and text otherwise."""
+    assignment = parse_assignment(text, {})
+    assert (path, value, frozenset()) == (assignment.path, assignment.value, assignment.secrets)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "=",
+        "=5",
+        "priority",
+        "a..b=1",
+        ".a=1",
+        "a[=1",
+        "a]=1",
+        "a[]=1",
+        "a[b]c=1",
+        "id=x",
+        "version=8",
+        "kind=trigger",
+    ],
+)
+def test_what_is_no_assignment(text: str) -> None:
+    """A path that cannot be read, or is not the rule's own, is a wrong command line."""
+    with pytest.raises(UsageError) as caught:
+        parse_assignment(text, {})
+    assert "bad-set" == caught.value.code
+
+
+@pytest.mark.parametrize("value", ["${env:NOPE}", '{"a": 1, "a": 2}', "${other}", "9" * 60], ids=str)
+def test_values_that_a_file_could_not_have_either(value: str) -> None:
+    """Unset variables, doubled keys, unknown substitutions and endless numbers are errors here as in a file."""
+    with pytest.raises(InvalidRuleError) as caught:
+        parse_assignment(f"name={value}", {})
+    assert ("--set name", None) == (caught.value.source and caught.value.source.name, caught.value.problems[0].line)
+
+
+def test_a_value_from_the_environment_is_a_secret() -> None:
+    """What ``${env:NAME}`` put in is known as what must not be shown."""
+    assignment = parse_assignment("name=a ${env:TOKEN}", {"TOKEN": "s3cret"})
+    assert ("a s3cret", frozenset({"s3cret"})) == (assignment.value, assignment.secrets)
+
+
+def test_the_rest_of_the_rule_stays() -> None:
+    """Only what is named changes: other fields, other keys of a target, and what ebrule does not know."""
+    content = patched("priority=7", "targets[t1].url=https://new.example.com", "description=null")
+    was = EVENTBRIDGE.content(demo_rule())
+
+    changed = {**was, "priority": 7, "description": None}
+    changed["targets"] = [{**was["targets"][0], "url": "https://new.example.com"}, *was["targets"][1:]]
+    assert changed == content
+
+
+def test_null_takes_an_element_away() -> None:
+    """A list's element that is set to null is gone; by index, or by what it is known by."""
+    assert [] == patched("conditions[0]=null")["conditions"]
+    assert "t1" not in [target["id"] for target in patched("targets[t1]=null")["targets"]]
+
+
+def test_a_mapping_that_is_not_there_is_made() -> None:
+    """Setting a header of a target without headers gives it headers."""
+    content = patched('targets=[{"id": "t9"}]', "targets[t9].headers.X-A=b")
+    assert [{"id": "t9", "headers": {"X-A": "b"}}] == content["targets"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("targets[nope].url=x", "no-such-path"),
+        ("conditions[9].value=x", "no-such-path"),
+        ("conditions[-1].value=x", "no-such-path"),
+        ("priority.x=1", "no-such-path"),
+        ("priority=5000", "priority-range"),
+        ("priority=high", "wrong-type"),
+        ("prioritee=5", "unknown-key"),
+        ("conditions[0].operater=x", "unknown-key"),
+        ("status=on", "unknown-value"),
+    ],
+)
+def test_what_comes_of_it_must_be_right(text: str, problem: str) -> None:
+    """A path that leads nowhere, and a value that breaks a limit, are told before anything is sent."""
+    with pytest.raises(InvalidRuleError) as caught:
+        patched(text)
+    assert [problem] == [each.id for each in caught.value.problems]
+
+
+def test_no_message_shows_a_secret() -> None:
+    """A value from the environment that is not right is not told."""
+    with pytest.raises(InvalidRuleError) as caught:
+        patched("status=${env:TOKEN}", TOKEN="s3cret-value")
+    assert "s3cret-value" not in "".join(f"{each.message}{each.hint}" for each in caught.value.problems)

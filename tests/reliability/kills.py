@@ -31,7 +31,11 @@ import ebrule
 from ebrule.core.audit import AuditLog
 from ebrule.core.client import as_json
 from ebrule.core.pace import Pace, SystemClock
+from ebrule.core.webhook import event_id_of
+from ebrule.deliveries import Delivery, flush
 from ebrule.resolve import Finding, resolve
+from ebrule.rules.eventbridge import EVENTBRIDGE
+from ebrule.rules.kind import Rule
 from ebrule.settings import Options, load_settings
 
 if TYPE_CHECKING:
@@ -315,6 +319,16 @@ class World:
     def resolve(self) -> list[Finding]:
         """Settle what is open, as if a minute had gone by."""
         return resolve(load_settings(Options(), self.environ), pace=Pace(60, clock=ClockAhead()))
+
+    def flush(self) -> list[Delivery]:
+        """Deliver what is pending."""
+        return list(flush(load_settings(Options(), self.environ), pace=Pace(60)))
+
+    def event_ids(self) -> list[str]:
+        """Give the id that the announcement of each version in the org's own log must have."""
+        org = load_settings(Options(), self.environ).require_org().name
+        rules = (Rule(step.rule_id, step.version, json.loads(step.body)) for step in self.steps())
+        return [event_id_of(EVENTBRIDGE, org, rule) for rule in rules]
 
     def steps(self) -> list[Step]:
         """Read what the org applied of this world's changes, from its own log."""

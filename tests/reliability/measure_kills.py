@@ -1,6 +1,6 @@
 """Proofs that need many runs; each gives a tally of what happened, and of every promise that was broken.
 
-    python tests/reliability/measure_kills.py syscalls|kills|signals|dry-run [--full] [--seed N]
+    python tests/reliability/measure_kills.py syscalls|kills|announcements|signals|dry-run [--full] [--seed N]
 
 Without ``--full`` the counts are those of the ordinary test run.
 """
@@ -142,10 +142,58 @@ def unannounced(world: World, receiver: Receiver) -> list[str]:
         for record in records
         if (record.get("result") == "updated" or record.get("state") == "applied") and not record.get("event")
     ]
-    arrived = {
-        headers["webhook-id"] for headers, body in receiver.received if f'of {world.folder.name}"' in body.decode()
-    }
-    return [*problems, *(f"event {each} arrived and is in no record" for each in arrived - known)]
+    return [*problems, *(f"event {each} arrived and is in no record" for each in set(arrived(world, receiver)) - known)]
+
+
+def arrived(world: World, receiver: Receiver) -> list[str]:
+    """Give the ids of a world's events as they arrived."""
+    mine = f'of {world.folder.name}"'.encode()
+    return [headers["webhook-id"] for headers, body in receiver.received if mine in body]
+
+
+# --- killed after the PUT -------------------------------------------------------------------------------
+
+
+def announcements(bench: Bench, *, seed: int = SEED, points: int | None = 6) -> Tally:
+    """Kill a run after its PUT, at ``points`` of its system calls or at every one, and flush what is pending."""
+    tally = Tally()
+    chance = random.Random(seed)  # noqa: S311 - repeatable by intent
+    stops = min(bench.zygote.run(bench.world(f"count-{each}").update(stop_at=0)).stops for each in "123")
+    if points is None:
+        before = 0
+        while before < _FINISHED_IN_A_ROW:  # from the end back to where the PUT has not been applied yet
+            before = 0 if announced_after(bench, stops, tally) else before + 1
+            stops -= 1
+        return tally
+    for point in range(points):
+        share = 0.9 + 0.1 * (point + chance.random()) / points
+        announced_after(bench, int(share * stops), tally)
+    return tally
+
+
+def announced_after(bench: Bench, stop: int, tally: Tally) -> bool:
+    """Kill one run, settle it, flush, and hold what arrived against the org's own log; tell if the PUT was applied."""
+    world = bench.world(f"announced-{stop}")
+    ended = bench.zygote.run(world.update(stop_at=stop))
+    applied = world.applied(ended)
+    # Every other time, the version that the killed run made is replaced before anybody finds out about it.
+    steps = [world.resolve, lambda: bench.zygote.run(world.update())]
+    for step in steps if stop % 2 and applied else reversed(steps):
+        step()
+    at_first = set(arrived(world, bench.receiver))
+    world.flush()
+    ids, expected = arrived(world, bench.receiver), world.event_ids()
+    tally.counts["versions applied"] += len(expected)
+    tally.counts["distinct events that arrived"] += len(set(ids))
+    tally.counts["of them by flush"] += len(set(ids) - at_first)
+    tally.counts["duplicates"] += len(ids) - len(set(ids))
+    if applied:
+        tally.counts["killed with the PUT applied" if ended.killed else "ran to its end before"] += 1
+    if set(ids) != set(expected):
+        tally.broken.append(f"stop {stop} ({ended.call}): {expected} were applied, and {ids} arrived")
+    if world.flush():
+        tally.broken.append(f"stop {stop} ({ended.call}): something is still pending")
+    return applied
 
 
 # --- killed at random -----------------------------------------------------------------------------------
@@ -341,7 +389,7 @@ def tree(folder: Path) -> dict[str, tuple[int, int, str]]:
 def main(arguments: list[str] | None = None) -> int:
     """Run one proof and print its table; return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("proof", choices=("syscalls", "kills", "signals", "dry-run"))
+    parser.add_argument("proof", choices=("syscalls", "kills", "announcements", "signals", "dry-run"))
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args(arguments)
@@ -350,6 +398,7 @@ def main(arguments: list[str] | None = None) -> int:
     proof: Callable[[Bench], Tally] = {
         "syscalls": partial(syscalls, seed=seed, points=None if full else 12),
         "kills": partial(kills, seed=seed, count=1000 if full else 10),
+        "announcements": partial(announcements, seed=seed, points=None if full else 6),
         "signals": partial(signals, seed=seed, offsets=200 if full else 6),
         "dry-run": partial(dry_runs, seed=seed, count=500 if full else 10),
     }[options.proof]

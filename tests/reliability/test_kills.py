@@ -21,7 +21,7 @@ from ebrule.core.reply import BrokenError
 from ebrule.errors import UnknownOutcomeError
 from ebrule.settings import Network, Options
 from reliability import kills
-from reliability.measure_kills import Bench, syscalls
+from reliability.measure_kills import Bench, announcements, syscalls
 from reliability.measure_kills import kills as kill_at_random
 
 if TYPE_CHECKING:
@@ -60,6 +60,17 @@ def test_random_kills_lose_no_record(work: Bench, count: int) -> None:
 
     assert tally.broken == []
     assert tally.counts["killed"] >= count
+
+
+@pytest.mark.usefixtures("tracing")
+@pytest.mark.parametrize("points", [6, pytest.param(None, marks=pytest.mark.full)])
+def test_each_applied_version_is_announced_under_one_id(work: Bench, points: int | None) -> None:
+    """Killed anywhere after the PUT, settled and flushed: the ids that arrived are those of the applied versions."""
+    tally = announcements(work, points=points)
+
+    assert tally.broken == []
+    assert tally.counts["killed with the PUT applied"] >= 3
+    assert tally.counts["versions applied"] == tally.counts["distinct events that arrived"]
 
 
 # --- the command line under strace --------------------------------------------------------------------------

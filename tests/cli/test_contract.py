@@ -48,7 +48,19 @@ def test_every_error_has_a_code_of_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["update", "validate", "show", "diff", "audit resolve", "sandbox serve", "sandbox reset"]
+    "command",
+    [
+        "update",
+        "validate",
+        "show",
+        "diff",
+        "audit resolve",
+        "sandbox serve",
+        "sandbox reset",
+        "webhook flush",
+        "webhook send",
+        "webhook test",
+    ],
 )
 def test_every_help_begins_with_examples(offline: CommandLine, command: str) -> None:
     """``ebrule COMMAND --help`` shows examples before the options."""

@@ -177,9 +177,12 @@ def announced_after(bench: Bench, stop: int, tally: Tally) -> bool:
     ended = bench.zygote.run(world.update(stop_at=stop))
     applied = world.applied(ended)
     # Every other time, the version that the killed run made is replaced before anybody finds out about it.
-    steps = [world.resolve, lambda: bench.zygote.run(world.update())]
-    for step in steps if stop % 2 and applied else reversed(steps):
-        step()
+    early = bool(stop % 2 and applied)
+    if early:
+        world.resolve()
+    bench.zygote.run(world.update())
+    if not early:
+        world.resolve()
     at_first = set(arrived(world, bench.receiver))
     world.flush()
     ids, expected = arrived(world, bench.receiver), world.event_ids()

@@ -56,22 +56,27 @@ def update_rule(
     pace = pace or Pace(settings.deadline)
     environ = os.environ if environ is None else environ
     options = options or UpdateOptions()
-    load = partial(_load, source, options, environ, stdin)
+    load = partial(_load, settings, source, options, environ, stdin)
     return Run(settings, options, pace, environ, transport).run(load)
 
 
 def _load(
-    source: str | os.PathLike[str] | None, options: UpdateOptions, environ: Mapping[str, str], stdin: IO[bytes] | None
+    settings: Settings,
+    source: str | os.PathLike[str] | None,
+    options: UpdateOptions,
+    environ: Mapping[str, str],
+    stdin: IO[bytes] | None,
 ) -> Desired:
+    kinds = settings.kinds
     assignments = tuple(parse_assignment(text, environ) for text in options.assignments)
     if source is not None:
         stdin = stdin or _own_input()
-        return load_rule(source, kind=options.kind, environ=environ, stdin=stdin, assignments=assignments)
+        return load_rule(source, kind=options.kind, environ=environ, stdin=stdin, assignments=assignments, kinds=kinds)
     if not assignments:
         raise UsageError(
             "nothing to change: give a rule file, or values to set", hint="--file FILE, or --set PATH=VALUE"
         )
-    return Patch(kind_named(options.kind or DEFAULT_KIND), assignments)
+    return Patch(kind_named(options.kind or DEFAULT_KIND, kinds), assignments)
 
 
 def _own_input() -> IO[bytes] | None:

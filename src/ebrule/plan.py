@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, Protocol
 
+from ebrule.configured import configured_kinds
 from ebrule.core.validator import check_rule, path_text, writable
 from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
 from ebrule.patch import Assignment, patched
@@ -14,7 +15,7 @@ from ebrule.redaction import without_secrets
 from ebrule.rulefile import KEEP, Document, load
 from ebrule.rules.changes import equal, overlay
 from ebrule.rules.kind import Kind, Path, Rule, is_id
-from ebrule.rules.registry import DEFAULT_KIND, KINDS, kind_named
+from ebrule.rules.registry import DEFAULT_KIND, kind_named
 from ebrule.spelling import did_you_mean
 
 TWO_KINDS = "two-kinds"
@@ -142,6 +143,7 @@ def load_rule(
     environ: Mapping[str, str] | None = None,
     stdin: IO[bytes] | None = None,
     assignments: Sequence[Assignment] = (),
+    kinds: Mapping[str, Kind] | None = None,
 ) -> RuleFile:
     """Read a rule file and check all that can be checked without the org.
 
@@ -151,6 +153,7 @@ def load_rule(
         environ: where ``${env:NAME}`` looks; by default the process's environment.
         stdin: what ``-`` reads.
         assignments: values that stand in for those of the file.
+        kinds: the kinds of rules by name; by default as the configuration file has them.
 
     Raises:
         InvalidRuleError: the file cannot be read or is not right; it has every problem, with its place.
@@ -158,12 +161,19 @@ def load_rule(
     """
     environ = os.environ if environ is None else environ
     document = load(path, environ=environ, stdin=stdin, tolerant=True)
-    return check_document(document, kind=kind, assignments=assignments)
+    kinds = configured_kinds(environ) if kinds is None else kinds
+    return check_document(document, kinds, kind=kind, assignments=assignments)
 
 
-def check_document(document: Document, *, kind: str | None = None, assignments: Sequence[Assignment] = ()) -> RuleFile:
+def check_document(
+    document: Document,
+    kinds: Mapping[str, Kind],
+    *,
+    kind: str | None = None,
+    assignments: Sequence[Assignment] = (),
+) -> RuleFile:
     """Check a document, and what its text left unclear, as :func:`load_rule` does; raises the same."""
-    the_kind = _kind_of(document, kind)
+    the_kind = _kind_of(document, kinds, kind)
     if assignments:
         document = patched(document, the_kind.shape, assignments)
     data = document.data
@@ -184,15 +194,17 @@ def validate_rule(
     kind: str | None = None,
     environ: Mapping[str, str] | None = None,
     stdin: IO[bytes] | None = None,
+    kinds: Mapping[str, Kind] | None = None,
 ) -> Examined:
     """Check a rule file as :func:`load_rule` does, and return what was found instead of raising it.
 
     A file of another kind than ``kind`` has a problem; raises :class:`UsageError` only where ``kind`` is none.
     """
     environ = os.environ if environ is None else environ
+    kinds = configured_kinds(environ) if kinds is None else kinds
     try:
         document = load(path, environ=environ, stdin=stdin, tolerant=True)
-        rule_file = check_document(document, kind=kind)
+        rule_file = check_document(document, kinds, kind=kind)
     except InvalidRuleError as error:
         return Examined(error.source or Source(os.fspath(path)), error.kind or kind, error.problems)
     except UsageError as error:
@@ -232,25 +244,25 @@ def _fit_to_show(document: Document, problem: Problem) -> Problem:
     return problem
 
 
-def _kind_of(document: Document, wanted: str | None) -> Kind:
+def _kind_of(document: Document, kinds: Mapping[str, Kind], wanted: str | None) -> Kind:
     said = document.data.get("kind")
     if said is None:
-        return kind_named(wanted or DEFAULT_KIND)
-    if not isinstance(said, str) or said not in KINDS:
+        return kind_named(wanted or DEFAULT_KIND, kinds)
+    if not isinstance(said, str) or said not in kinds:
         problem = Problem(
             "unknown-kind",
-            f"{said!r} is no kind of rule{did_you_mean(str(said), KINDS)}",
+            f"{said!r} is no kind of rule{did_you_mean(str(said), kinds)}",
             ("kind",),
-            hint=f"Kinds: {', '.join(KINDS)}.",
+            hint=f"Kinds: {', '.join(kinds)}.",
         )
         raise invalid(document.source, placed_problems(document, [problem]))
-    if wanted is not None and kind_named(wanted).name != said:
+    if wanted is not None and kind_named(wanted, kinds).name != said:
         raise UsageError(
             f"--kind says {wanted}, and {document.source.name} says {said}",
             hint="Leave out --kind.",
             code=TWO_KINDS,
         )
-    return KINDS[said]
+    return kinds[said]
 
 
 _ABOUT_THE_KEY = frozenset({"unknown-key", "too-many-conditions", "expression-too-long"})

@@ -2,7 +2,8 @@
 
 Both files are TOML with a table for each profile. ebrule's is ``config.toml`` in the user's configuration folder
 (``EBRULE_CONFIG`` names another); where it has no such profile, ``~/.gc/config.toml`` is looked at. A file in the
-working directory is never read: whoever wrote it could send a secret elsewhere.
+working directory is never read: whoever wrote it could send a secret elsewhere. In ebrule's own file, ``kinds`` is no
+profile: it says what is special about the kinds of rules.
 
 Source of the gc CLI's names: its ``config.go``. It writes a profile's name in lower case and reads it in any.
 """
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PROFILE = "DEFAULT"
 """The profile that is used when none is named, as the gc CLI calls it."""
+
+KINDS_TABLE = "kinds"
 
 _GC_NAMES = {"environment": "region", "client_credentials": "client_id"}
 _OWN_NAMES = ("region", "api_url", "login_url", "client_id", "client_secret", "access_token")
@@ -62,6 +65,7 @@ class _File:
     is_own: bool
     is_exposed: bool
     tables: Mapping[str, Mapping[str, Any]]
+    kinds: Mapping[str, Any]
 
     def find(self, name: str) -> str | None:
         """Return a profile's name as the file spells it: letters' case tells two apart only where both are there."""
@@ -123,6 +127,13 @@ def profile_names(environ: Mapping[str, str]) -> list[str]:
     return sorted(names.values())
 
 
+def kind_settings(environ: Mapping[str, str]) -> tuple[Path, Mapping[str, Any]] | None:
+    """Return the table ``kinds`` of ebrule's own file, and the file; raises as :func:`find_profile` does."""
+    is_named = bool(environ.get("EBRULE_CONFIG"))
+    own = _read(_paths(environ)[0], is_own=True, must_be_there=is_named, asked_for=False)
+    return (own.path, own.kinds) if own is not None and own.kinds else None
+
+
 def can_others_read(mode: int) -> bool:
     """Return whether a file of that mode can be read by more than its owner; what is no file is nobody else's."""
     return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
@@ -141,22 +152,32 @@ def _paths(environ: Mapping[str, str]) -> list[Path]:
 
 
 def _files(environ: Mapping[str, str], *, asked_for: bool) -> Iterator[_File]:
-    for path, is_own in zip(_paths(environ), (True, False), strict=True):
+    """Yield the files that are there; the gc CLI's is not looked at before it is needed."""
+    own, gc = _paths(environ)
+    for path, is_own in ((own, True), (gc, False)):
         is_named = is_own and bool(environ.get("EBRULE_CONFIG"))
-        if not is_named and not path.is_absolute():  # what such a home means is a file in the working directory
-            continue
-        try:
-            with path.open("rb") as file:
-                content, mode = file.read(), os.fstat(file.fileno()).st_mode
-        except OSError as error:
-            is_absent = isinstance(error, (FileNotFoundError, NotADirectoryError))
-            # A home that belongs to somebody else, as in containers, is no reason to stop who does not need it.
-            if not is_named and (is_absent or (isinstance(error, PermissionError) and not asked_for)):
-                continue
-            raise UsageError(
-                f"{path} cannot be read: {error.strerror}", hint="EBRULE_CONFIG names another file.", code="bad-config"
-            ) from error
-        yield _File(path, is_own, can_others_read(mode), _tables(path, content, is_own=is_own))
+        file = _read(path, is_own=is_own, must_be_there=is_named, asked_for=asked_for)
+        if file is not None:
+            yield file
+
+
+def _read(path: Path, *, is_own: bool, must_be_there: bool, asked_for: bool) -> _File | None:
+    if not must_be_there and not path.is_absolute():  # what such a home means is a file in the working directory
+        return None
+    try:
+        with path.open("rb") as file:
+            content, mode = file.read(), os.fstat(file.fileno()).st_mode
+    except OSError as error:
+        is_absent = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        # A home that belongs to somebody else, as in containers, is no reason to stop who does not need it.
+        if not must_be_there and (is_absent or (isinstance(error, PermissionError) and not asked_for)):
+            return None
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", hint="EBRULE_CONFIG names another file.", code="bad-config"
+        ) from error
+    tables = _tables(path, content, is_own=is_own)
+    kinds = tables.pop(KINDS_TABLE, {}) if is_own else {}
+    return _File(path, is_own, can_others_read(mode), tables, kinds)
 
 
 def _tables(path: Path, content: bytes, *, is_own: bool) -> dict[str, dict[str, Any]]:

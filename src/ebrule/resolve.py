@@ -21,9 +21,10 @@ from ebrule.errors import LedgerError, RuleNotFoundError
 from ebrule.redaction import Redactor, load_key
 from ebrule.rules.changes import equal, holds
 from ebrule.rules.kind import Rule, is_id
-from ebrule.rules.registry import KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ebrule.core.auth import Session
     from ebrule.core.client import Transport
     from ebrule.core.pace import Pace
@@ -73,7 +74,7 @@ def resolve(settings: Settings, *, pace: Pace, transport: Transport | None = Non
         return []
     redactor = Redactor(load_key(settings.state_dir))
     with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
-        resolver = _Resolver(ledger, seen, session, pace=pace, redactor=redactor, org=org.name)
+        resolver = _Resolver(ledger, seen, session, kinds=settings.kinds, pace=pace, redactor=redactor, org=org.name)
         return [resolver.settle(intent) for intent in open_intents]
 
 
@@ -84,6 +85,7 @@ class _Resolver:
         seen: int,
         session: Session,
         *,
+        kinds: Mapping[str, Kind],
         pace: Pace,
         redactor: Redactor,
         org: str,
@@ -91,6 +93,7 @@ class _Resolver:
         self._ledger = ledger
         self._seen = seen
         self._session = session
+        self._kinds = kinds
         self._pace = pace
         self._redactor = redactor
         self._org = org
@@ -100,7 +103,7 @@ class _Resolver:
         if not _is_whole(intent):
             return _finding(intent, "unknown", reason="its record is not as ebrule writes it")
         operation_id = intent["operation_id"]
-        if intent.get("region") != self._org or intent["kind"] not in KINDS:
+        if intent.get("region") != self._org or intent["kind"] not in self._kinds:
             return _finding(intent, "elsewhere", reason=f"it belongs to {intent.get('region')}")
         with contextlib.ExitStack() as stack:
             if self._ledger.is_running(operation_id):
@@ -114,7 +117,7 @@ class _Resolver:
             return self._settle(intent)
 
     def _settle(self, intent: dict[str, Any]) -> Finding:
-        kind = KINDS[intent["kind"]]
+        kind = self._kinds[intent["kind"]]
         self._let_it_arrive(intent)
         try:
             present = fetch_rule(self._session.reader, kind, intent["rule_id"])

@@ -16,12 +16,16 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
+from ebrule.configured import configured_kinds
 from ebrule.errors import AccessError, UsageError
 from ebrule.profiles import Profile, find_profile
+from ebrule.rules.registry import KINDS
 from ebrule.spelling import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from ebrule.rules.kind import Kind
 
 DEFAULT_DEADLINE = 120.0
 
@@ -115,7 +119,8 @@ class Settings:
     """Everything that a run is told from outside.
 
     ``deadline`` is in seconds, for the whole run. ``missing`` says why there is no ``org``, where there is none.
-    ``warnings`` are what a user should know of where the settings come from.
+    ``warnings`` are what a user should know of where the settings come from. ``kinds`` are the kinds of rules by name,
+    as the configuration file has them.
     """
 
     org: Org | None
@@ -128,6 +133,7 @@ class Settings:
     webhook_secret: SecretStr | None = None
     webhook_format: EventFormat = "genesys"
     warnings: tuple[str, ...] = ()
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
 
     def require_org(self) -> Org:
         """Return the org; raises :class:`AccessError`, which names the variables to set, where there is none."""
@@ -164,6 +170,7 @@ def load_settings(options: Options, environ: Mapping[str, str], *, to_org: bool 
         webhook_secret=SecretStr(secret) if secret else None,
         webhook_format=options.webhook_format,
         warnings=tuple(_warnings(options, environ, profile)),
+        kinds=configured_kinds(environ, is_sandbox=org is not None and org.name == SANDBOX),
     )
 
 

@@ -90,6 +90,21 @@ def test_a_broken_file_shows_no_secret(offline: CommandLine) -> None:
     assert "canary" not in ran.out + ran.err
 
 
+@pytest.mark.loopback
+def test_paths_and_limits_of_the_default_kind_can_be_configured(ebrule: CommandLine) -> None:
+    """For checks without an org, and for what talks to one."""
+    ebrule.environ["EBRULE_CONFIG"] = ebrule.file(
+        "other.toml", '[kinds.eventbridge]\nrule_path = "/api/v2/processautomation/triggers/{id}"\nmax_priority = 20\n'
+    )
+    rule = ebrule.rule(priority=21)
+
+    ran = ebrule("validate", rule)
+    assert ran.code == 3
+    assert "priority is 21; it must be from 1 to 20" in ran.out
+    assert ebrule("update", "--rule-id", "demo-rule", "--file", rule).code == 3
+    assert ebrule("show", "demo-trigger", "-o", "json").json["topicName"]
+
+
 # --- the client's secret ---------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ FLOORS = [
     ["cases", "history", "plan", "operation", "update_options"],
     ["patch"],
     ["core"],
-    ["rulefile", "redaction", "settings"],
+    ["rulefile", "redaction", "settings", "configured"],
     ["rules", "profiles"],
     ["errors", "__init__", "sanitizer", "spelling"],
 ]

@@ -380,13 +380,13 @@ def test_what_a_profile_lacks_is_told(
     assert message.replace("FILE", profiles["EBRULE_CONFIG"]) == error.message
 
 
-def test_the_default_profile_is_looked_for_only_where_it_is_needed(tmp_path: Path) -> None:
+def test_the_gc_clis_file_is_looked_at_only_where_it_is_needed(home: Path) -> None:
     """A pipeline that sets everything is not stopped by a file that it does not use."""
-    broken = tmp_path / "config.toml"
-    broken.write_text("[")
-    assert load_settings(Options(), {**IRELAND, "EBRULE_CONFIG": str(broken)}).require_org().name == "eu-west-1"
+    (home / ".gc").mkdir()
+    (home / ".gc" / "config.toml").write_text("[")
+    assert load_settings(Options(), IRELAND).require_org().name == "eu-west-1"
     with pytest.raises(UsageError):
-        load_settings(Options(), {**CREDENTIALS, "EBRULE_CONFIG": str(broken)})
+        load_settings(Options(), CREDENTIALS)
 
 
 @pytest.mark.parametrize(

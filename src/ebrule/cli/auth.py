@@ -43,12 +43,11 @@ def run_status(command: StatusCommand, screen: Screen) -> int:
     """Ask the org and print what it says; return the exit code."""
     from ebrule.core.auth import connect
     from ebrule.core.status import auth_status
-    from ebrule.rules.registry import KINDS
 
     with opened(command.connection, screen) as opening:
         org = opening.settings.require_org()
         with connect(org, opening.settings.network, opening.pace, read_only=True) as session:
-            status = auth_status(session, KINDS.values())
+            status = auth_status(session, opening.settings.kinds.values())
         now = opening.pace.clock.now()
     if command.output is o.Output.JSON:
         screen.json(_document(status, org))

@@ -46,7 +46,7 @@ def run(command: ListCommand, screen: Screen) -> int:
         opened(command.connection, screen) as org,
         connect(org.settings.require_org(), org.settings.network, org.pace, read_only=True) as session,
     ):
-        rules = sorted(list_rules(session.reader, kind), key=_order)
+        rules = sorted(list_rules(session.reader, org.settings.kinds[kind.name]), key=_order)
     if command.output is o.Output.JSON:
         screen.json(_document(kind, rules))
     else:

@@ -53,7 +53,7 @@ def run(command: ShowCommand, screen: Screen) -> int:
         opened(command.connection, screen) as org,
         connect(org.settings.require_org(), org.settings.network, org.pace, read_only=True) as session,
     ):
-        rule = fetch_rule(session.reader, kind, command.rule_id)
+        rule = fetch_rule(session.reader, org.settings.kinds[kind.name], command.rule_id)
     content = rule.data if command.reveal else _kept(rule.data, Redactor(token_bytes(32)).data(rule.data))
     if command.output is o.ShowOutput.JSON:
         screen.json(_with_keep_spelled(content))

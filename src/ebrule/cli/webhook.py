@@ -128,7 +128,7 @@ def run_send(command: WebhookCommand, rule_id: str, kind: str | None, screen: Sc
         webhook_format=command.event_format,
         audit_log=command.audit_log,
     ) as org:
-        delivery = announce(org.settings, the_kind, rule_id, pace=org.pace)
+        delivery = announce(org.settings, org.settings.kinds[the_kind.name], rule_id, pace=org.pace)
     delivered = delivery.state == "delivered"
     if command.output is o.Output.JSON:
         screen.json(_document("delivered" if delivered else "failed", org.settings.audit_log, [delivery]))

@@ -6,18 +6,59 @@ Its contract is that of the tutorial that ebrule began with; the public API defi
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from ebrule.errors import Problem
 from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id, id_problems
 from ebrule.rules.matching.routing import routing_conditions
 from ebrule.spelling import did_you_mean
 
-MAX_CONDITIONS = 15
-MAX_EXPRESSION_LENGTH = 1_000
-PRIORITIES = range(1, 1_001)
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+"
+_PATH = re.compile(rf"(?:/(?:{_SEGMENT}|\{{id\}}))+", re.ASCII)
+
+
+def _path(text: str) -> str:
+    if not _PATH.fullmatch(text) or "{id}" in text:
+        raise ValueError("must be a path such as /api/v2/health: no host, no query, no . or .. in it")
+    return text
+
+
+def _path_with_id(text: str) -> str:
+    if not _PATH.fullmatch(text) or text.count("{id}") != 1:
+        raise ValueError(
+            "must be a path with {id} once, such as /api/v2/rules/{id}: no host, no query, no . or .. in it"
+        )
+    return text
+
+
+class Contract(BaseModel):
+    """Paths and limits of the API, which an org may have otherwise: no public definition has them."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    rule_path: Annotated[str, AfterValidator(_path_with_id)] = "/api/v2/eventbridge/routing/rules/{id}"
+    target_path: Annotated[str, AfterValidator(_path_with_id)] = "/api/v2/eventbridge/targets/{id}"
+    health_path: Annotated[str, AfterValidator(_path)] = "/api/v2/health"
+    max_conditions: int = Field(default=15, ge=1)
+    max_expression_length: int = Field(default=1_000, ge=1)
+    min_priority: int = 1
+    max_priority: int = 1_000
+
+    @model_validator(mode="after")
+    def _has_priorities(self) -> Self:
+        if self.min_priority > self.max_priority:
+            raise ValueError("min_priority is above max_priority")
+        return self
+
+
+DEFAULT_CONTRACT = Contract()
 
 OPERATORS = frozenset(
     {
@@ -59,8 +100,8 @@ class EventBridgeRule(BaseModel):
     name: str = Field(min_length=1, description="What people call the rule.")
     description: str | None = Field(default=None, description="What the rule is for.")
     status: Literal["enabled", "disabled"] = Field(description="Whether the rule routes events.")
-    priority: int = Field(description=f"{PRIORITIES.start} to {PRIORITIES.stop - 1}.")
-    conditions: list[Condition] = Field(description=f"At most {MAX_CONDITIONS}; all must hold.")
+    priority: int = Field(description=f"{DEFAULT_CONTRACT.min_priority} to {DEFAULT_CONTRACT.max_priority}.")
+    conditions: list[Condition] = Field(description=f"At most {DEFAULT_CONTRACT.max_conditions}; all must hold.")
     targets: list[Target] = Field(description="Where matching events go.")
 
 
@@ -69,23 +110,23 @@ def expression_length(conditions: list[Any]) -> int:
     return sum(len(json.dumps(condition, ensure_ascii=False, default=str)) for condition in conditions)
 
 
-def _condition_problems(conditions: list[Any]) -> list[Problem]:
+def _condition_problems(contract: Contract, conditions: list[Any]) -> list[Problem]:
     found = []
-    if len(conditions) > MAX_CONDITIONS:
+    if len(conditions) > contract.max_conditions:
         found.append(
             Problem(
                 "too-many-conditions",
-                f"{len(conditions)} conditions; a rule may have at most {MAX_CONDITIONS}",
+                f"{len(conditions)} conditions; a rule may have at most {contract.max_conditions}",
                 ("conditions",),
                 hint="Split the rule in two, or test several values with one `in` condition.",
             )
         )
-    length = expression_length(conditions)
-    if length > MAX_EXPRESSION_LENGTH:
+    length, longest = expression_length(conditions), contract.max_expression_length
+    if length > longest:
         found.append(
             Problem(
                 "expression-too-long",
-                f"the conditions are {length:,} characters long; at most {MAX_EXPRESSION_LENGTH:,} are allowed",
+                f"the conditions are {length:,} characters long; at most {longest:,} are allowed",
                 ("conditions",),
                 hint="Shorten field names or values, or split the rule in two.",
             )
@@ -127,53 +168,58 @@ def _target_problems(targets: list[Any]) -> list[Problem]:
     return found
 
 
-def _limits(rule: Data) -> list[Problem]:
+def _limits(contract: Contract, rule: Data) -> list[Problem]:
     found = []
-    priority = rule.get("priority")
-    if isinstance(priority, int) and not isinstance(priority, bool) and priority not in PRIORITIES:
+    priority, least, most = rule.get("priority"), contract.min_priority, contract.max_priority
+    if isinstance(priority, int) and not isinstance(priority, bool) and not least <= priority <= most:
         found.append(
             Problem(
                 "priority-range",
-                f"priority is {priority}; it must be from {PRIORITIES.start} to {PRIORITIES.stop - 1}",
+                f"priority is {priority}; it must be from {least} to {most}",
                 ("priority",),
-                hint=f"Choose a whole number from {PRIORITIES.start} to {PRIORITIES.stop - 1}.",
+                hint=f"Choose a whole number from {least} to {most}.",
             )
         )
     conditions, targets = rule.get("conditions"), rule.get("targets")
     if isinstance(conditions, list):
-        found += _condition_problems(conditions)
+        found += _condition_problems(contract, conditions)
     if isinstance(targets, list):
         found += _target_problems(targets)
     return found
 
 
-def _references(rule: Data, _rule_id: str) -> list[Reference]:
+def _references(contract: Contract, rule: Data, _rule_id: str) -> list[Reference]:
     targets = rule.get("targets")
     return [
         Reference(
             ("targets", index, "id"),
             "target",
             target["id"],
-            f"/api/v2/eventbridge/targets/{checked_id(target['id'], 'target id')}",
+            contract.target_path.replace("{id}", checked_id(target["id"], "target id")),
         )
         for index, target in enumerate(targets if isinstance(targets, list) else ())
     ]
 
 
-EVENTBRIDGE = Kind(
-    name="eventbridge",
-    title="EventBridge routing rule",
-    model=EventBridgeRule,
-    resource="/api/v2/eventbridge/routing/rules/{id}",
-    event_type="genesys.eventbridge.rule.updated",
-    shape=Shape(
-        keyed={"targets": "id"},
-        item_keys={"conditions": frozenset(Condition.model_fields)},
-    ),
-    limits=_limits,
-    references=_references,
-    conditions=routing_conditions,
-    steps_by_one=True,
-    health="/api/v2/health",
-    write_scopes=frozenset({"eventbridge:write"}),
-)
+def eventbridge_with(contract: Contract) -> Kind:
+    """Return the kind for an org whose paths and limits are those."""
+    return Kind(
+        name="eventbridge",
+        title="EventBridge routing rule",
+        model=EventBridgeRule,
+        resource=contract.rule_path,
+        event_type="genesys.eventbridge.rule.updated",
+        shape=Shape(
+            keyed={"targets": "id"},
+            item_keys={"conditions": frozenset(Condition.model_fields)},
+        ),
+        limits=partial(_limits, contract),
+        references=partial(_references, contract),
+        conditions=routing_conditions,
+        steps_by_one=True,
+        health=contract.health_path,
+        write_scopes=frozenset({"eventbridge:write"}),
+    )
+
+
+EVENTBRIDGE = eventbridge_with(DEFAULT_CONTRACT)

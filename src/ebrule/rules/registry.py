@@ -11,17 +11,19 @@ from ebrule.rules.trigger import TRIGGER
 from ebrule.spelling import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ebrule.rules.kind import Kind
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (EVENTBRIDGE, TRIGGER, SOURCE)}
 DEFAULT_KIND = EVENTBRIDGE.name
 
 
-def kind_named(name: str) -> Kind:
+def kind_named(name: str, kinds: Mapping[str, Kind] = KINDS) -> Kind:
     """Return the kind of that name; raises :class:`UsageError`, with the nearest name, where there is none."""
     try:
-        return KINDS[name]
+        return kinds[name]
     except KeyError:
-        near = nearest(name, KINDS)
-        hint = f'Did you mean "{near}"?' if near else f"Kinds: {', '.join(KINDS)}."
+        near = nearest(name, kinds)
+        hint = f'Did you mean "{near}"?' if near else f"Kinds: {', '.join(kinds)}."
         raise UsageError(f"{name!r} is no kind of rule", hint=hint, code="unknown-kind") from None

@@ -1,0 +1,67 @@
+"""The kinds of rules as the configuration file has them: an org may serve the default kind in its own way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from ebrule.errors import UsageError
+from ebrule.profiles import KINDS_TABLE, kind_settings
+from ebrule.rules.eventbridge import EVENTBRIDGE, Contract, eventbridge_with
+from ebrule.rules.registry import KINDS
+from ebrule.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+    from ebrule.rules.kind import Kind
+
+_WANTED = {"string_type": "must be text", "int_type": "must be a whole number", "model_type": "must be a table"}
+
+
+def configured_kinds(environ: Mapping[str, str], *, is_sandbox: bool = False) -> Mapping[str, Kind]:
+    """Return the kinds by name, with what ``[kinds.eventbridge]`` of ebrule's configuration file says.
+
+    The built-in sandbox has its own paths, so with ``is_sandbox`` only the limits are taken.
+
+    Raises :class:`UsageError` for a file that cannot be read, and for a path or a limit that cannot be meant.
+    """
+    found = kind_settings(environ)
+    if found is None:
+        return KINDS
+    path, tables = found
+    for name in tables:
+        if name != EVENTBRIDGE.name:
+            raise _wrong(path, name, "has nothing that can be set", f"Only [{KINDS_TABLE}.{EVENTBRIDGE.name}] has.")
+    contract = _contract(path, tables[EVENTBRIDGE.name])
+    if is_sandbox:
+        contract = Contract(**contract.model_dump(exclude={"rule_path", "target_path", "health_path"}))
+    return {**KINDS, EVENTBRIDGE.name: eventbridge_with(contract)}
+
+
+def _contract(path: Path, table: Any) -> Contract:
+    try:
+        return Contract.model_validate(table)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        where = ".".join((EVENTBRIDGE.name, *map(str, detail["loc"])))
+        raise _wrong(path, where, _reason(detail), f"Known keys: {', '.join(Contract.model_fields)}.") from None
+
+
+def _reason(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    if detail["type"] == "extra_forbidden":
+        return f"is no key that ebrule knows{did_you_mean(str(detail['loc'][-1]), Contract.model_fields)}"
+    if detail["type"] == "value_error":
+        return str(context["error"])
+    if detail["type"] == "greater_than_equal":
+        return f"must be {context['ge']} or more"
+    return _WANTED.get(detail["type"], "cannot be meant")
+
+
+def _wrong(path: Path, where: str, reason: str, hint: str) -> UsageError:
+    return UsageError(f"{path}: {KINDS_TABLE}.{where} {reason}", hint=hint, code="bad-config")

@@ -89,7 +89,7 @@ class LedgerWriter:
             number,
             **{
                 "version": 8,
-                "latency_ms": 41.5,
+                "latency_ms": 41.5 if result == "updated" else None,
                 "success": result != "failed",
                 "error": None,
                 "result": result,

@@ -9,7 +9,20 @@ import typer
 from typer.core import TyperGroup
 
 from ebrule import __version__
-from ebrule.cli import audit, audit_show, audit_verify, auth, diff, sandbox, show, test, update, validate, webhook
+from ebrule.cli import (
+    audit,
+    audit_report,
+    audit_show,
+    audit_verify,
+    auth,
+    diff,
+    sandbox,
+    show,
+    test,
+    update,
+    validate,
+    webhook,
+)
 from ebrule.cli import list as listing
 from ebrule.cli.exits import exit_code, exit_table
 from ebrule.cli.render import Screen
@@ -53,6 +66,7 @@ _audit = typer.Typer(
 )
 _audit.command("show", help=audit_show.HELP)(audit_show.command)
 _audit.command("verify", help=audit_verify.HELP)(audit_verify.command)
+_audit.command("report", help=audit_report.HELP)(audit_report.command)
 _audit.command("resolve", help=audit.RESOLVE_HELP)(audit.resolve_command)
 app.add_typer(_audit, name="audit")
 

@@ -55,6 +55,15 @@ class Filters:
     until: str | None = None
     results: tuple[str, ...] = ()
 
+    @property
+    def words(self) -> str:
+        """What was asked for, as people say it; empty for everything."""
+        asked = [
+            ("rule", self.rule_id), ("kind", self.kind), ("since", self.since), ("until", self.until),
+            ("result", " or ".join(self.results)),
+        ]  # fmt: skip
+        return ", ".join(f"{name} {value}" for name, value in asked if value)
+
     def apply(self, ledger: AuditLog, now: Callable[[], datetime]) -> Iterator[RecordedOperation]:
         """Return the operations that are meant, the newest first, read from the ledger's tail as they are asked for.
 

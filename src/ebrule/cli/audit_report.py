@@ -1,0 +1,144 @@
+"""``ebrule audit report``: the ledger as one page, for people who look rather than read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ebrule import __version__
+from ebrule.cli import ledger as on
+from ebrule.cli import options as o
+from ebrule.cli.render import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from ebrule.core.operations import RecordedOperation
+
+HELP = """Write what the ledger tells as one HTML page.
+
+\b
+Examples:
+  ebrule audit report --out report.html
+  ebrule audit report --out report.html --rule-id demo-rule --since 30d
+  ebrule audit report --out - > report.html
+
+Offline. The page loads nothing and runs nothing, so it works from a mail attachment; it prints, too. What needs to be
+done stands on top, whatever --last says. An earlier report is replaced; any other file is left alone.
+"""
+
+_DEFAULT_LAST = 500
+_HEAD = 512  # bytes, among which a report says that it is one
+
+
+@dataclass(frozen=True)
+class AuditReportCommand:
+    """What ``ebrule audit report`` was asked to do; ``last`` 0 means all."""
+
+    out: str
+    filters: on.Filters = field(default_factory=on.Filters)
+    last: int = _DEFAULT_LAST
+    audit_log: Path | None = None
+
+
+def run(command: AuditReportCommand, screen: Screen, *, now: Callable[[], datetime] | None = None) -> int:
+    """Write the page; return the exit code."""
+    from ebrule.cli.report import Report
+    from ebrule.cli.results import short_path
+    from ebrule.core.audit import utc_now
+
+    now = now or utc_now
+    if command.out != "-":
+        _check_replaceable(Path(command.out))
+    ledger = on.open_ledger(command.audit_log)
+    shown: list[RecordedOperation] = []
+    unsettled: list[RecordedOperation] = []
+    total = 0
+    for operation in command.filters.apply(ledger, now):
+        total += 1
+        if len(shown) < command.last or not command.last:
+            shown.append(operation)
+        if operation.is_open or operation.is_pending:
+            unsettled.append(operation)
+    found = ledger.verify()
+    page = Report(
+        ledger=short_path(ledger.path),
+        made=now(),
+        version=__version__,
+        verification=found,
+        shown=shown,
+        total=total,
+        unsettled=unsettled,
+        filters=command.filters.words,
+    ).render()
+    if command.out == "-":
+        screen.raw(page)
+    else:
+        _write(Path(command.out), page)
+        counts = f"{total:,} operation{'' if total == 1 else 's'}, {len(unsettled):,} to be settled"
+        screen.out(f"Wrote {command.out}: {counts}; the ledger is ", "whole." if found.ok else ("BROKEN.", "error"))
+    return 0
+
+
+def _check_replaceable(out: Path) -> None:
+    """Raise :class:`UsageError` where there is something else than an earlier report: the ledger itself, for one."""
+    from ebrule.cli.report import MARK
+    from ebrule.errors import UsageError
+
+    with _write_errors(out):
+        if not out.exists():
+            return
+        with out.open("rb") if out.is_file() else contextlib.nullcontext() as file:
+            if file is not None and MARK.encode() in file.read(_HEAD):
+                return
+    hint = "Choose another name, or remove it first."
+    raise UsageError(f"{out} exists and is no report; it was left as it is", hint=hint, code="out-exists")
+
+
+def _write(out: Path, page: str) -> None:
+    """Write the whole page or nothing: into a file beside it, for its owner only, which then takes its name."""
+    with _write_errors(out):
+        descriptor, draft = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(page)
+            Path(draft).replace(out)
+        except BaseException:
+            Path(draft).unlink()
+            raise
+
+
+@contextlib.contextmanager
+def _write_errors(out: Path) -> Iterator[None]:
+    """Turn what the system refuses into a :class:`UsageError`."""
+    from ebrule.errors import UsageError
+
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {out}: {error.strerror}", hint="Choose another --out.", code="bad-out"
+        ) from error
+
+
+def command(
+    out: Annotated[str, typer.Option("--out", metavar="FILE", help="The page; - is standard output.")],
+    rule_id: on.RuleId = None,
+    kind: on.Kind = None,
+    since: on.Since = None,
+    until: on.Until = None,
+    result: on.Result = None,
+    last: Annotated[int, typer.Option("--last", "-n", metavar="N", min=0, help="Show the newest N; 0 for all.")] = (
+        _DEFAULT_LAST
+    ),
+    audit_log: o.AuditLog = None,
+) -> int:
+    filters = on.Filters(rule_id, kind, since, until, tuple(result or ()))
+    return run(AuditReportCommand(out, filters, last, audit_log), Screen())

@@ -1,0 +1,111 @@
+"""Print what the ledger costs as it grows: ``python tests/benchmarks/ledger.py [--full]``.
+
+Each row is a ledger of so many records, as updates of the demo rule leave them: an intent and an outcome each. Times
+are medians; whole commands are run as processes, the rest is called. ``--full`` goes to 1,000,000 records, which takes
+minutes and 1.3 GB of disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from ebrule.core import chain
+from ebrule.core.audit import AuditLog
+from ledgers import LedgerWriter
+from reliability.measure import table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZES: Final = (1_000, 10_000, 100_000)
+FULL_SIZE: Final = 1_000_000
+REPEATS: Final = 7
+APPENDS: Final = 50
+HEADINGS: Final = (
+    "records", "MB", "append, ms", "verify, s", "records/s", "show --last 20, ms", "python -c pass, ms",
+    "open_intents, s", "last_applied, unknown rule, s",
+)  # fmt: skip
+
+
+def grown(path: Path, records: int) -> None:
+    """Write a ledger of so many records, without the syncs that real runs wait for."""
+    pattern = path.with_name("pattern.jsonl")
+    writer = LedgerWriter(pattern)
+    writer.update()
+    pair = [entry.record for entry in writer.log.entries()]
+    head = chain.GENESIS
+    with path.open("wb") as file:
+        for number in range(records // 2):
+            for record in pair:
+                assert record is not None
+                own = {"operation_id": f"01890000-0000-7000-8000-{number:012x}", "prev": head}
+                line = chain.encode({**record, **own})
+                file.write(line + b"\n")
+                head = chain.digest(line)
+    path.chmod(0o600)
+
+
+def seconds(act: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Return the median of what ``act`` takes."""
+    taken = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        act()
+        taken.append(time.perf_counter() - began)
+    return median(taken)
+
+
+def process(*arguments: str) -> Callable[[], object]:
+    """Return what runs a Python process to its end."""
+    command = [sys.executable, *arguments]
+    return lambda: subprocess.run(command, check=True, capture_output=True)
+
+
+def measured(folder: Path, records: int) -> list[object]:
+    """Return one row of the table."""
+    path = folder / f"{records}.jsonl"
+    grown(path, records)
+    log, writer = AuditLog(path), LedgerWriter(path)
+    size = path.stat().st_size / 1e6
+    once = 3 if records >= FULL_SIZE else REPEATS
+    if not log.verify().ok:
+        raise AssertionError(path)
+    verify = seconds(log.verify, once)
+    row: list[object] = [
+        f"{records:,}",
+        size,
+        f"{1000 * seconds(writer.update, APPENDS) / 2:.2f}",
+        f"{verify:.2f}",
+        f"{records / verify:,.0f}",
+        1000 * seconds(process("-m", "ebrule", "audit", "show", "--last", "20", "--audit-log", str(path))),
+        1000 * seconds(process("-c", "pass")),
+        f"{seconds(log.open_intents, once):.2f}",
+        f"{seconds(lambda: log.last_applied('nowhere', 'eventbridge'), once):.3f}",
+    ]
+    path.unlink()
+    return row
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="Print what the ledger costs as it grows.")
+    parser.add_argument("--full", action="store_true", help=f"also {FULL_SIZE:,} records")
+    sizes = (*SIZES, FULL_SIZE) if parser.parse_args().full else SIZES
+    os.environ.pop("EBRULE_AUDIT_LOG", None)
+    with tempfile.TemporaryDirectory(prefix="ebrule-benchmark-") as folder:
+        rows = [measured(Path(folder), size) for size in sizes]
+    sys.stdout.write(table([HEADINGS, *rows]) + "\n")
+
+
+if __name__ == "__main__":
+    main()

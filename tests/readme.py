@@ -1,6 +1,6 @@
 """The README's console blocks: run each command, and hold what it prints against what the README says.
 
-``python tests/readme.py`` writes what the commands print into the README.
+``python tests/readme.py`` writes what the commands print into the README, and its list of the ids of problems.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ebrule.diagnostics import CATALOGUE
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BLOCK = re.compile(r"```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```")
+DIAGNOSTICS = re.compile(r"^\| id \| what is wrong \|\n(?:\|.*\n)*", re.MULTILINE)
 
 _VOLATILE = [
     (re.compile(r"in \d+ ms"), "in 9 ms"),
@@ -71,12 +74,18 @@ def blocks() -> list[tuple[str, str]]:
     return [(match["command"], match["output"]) for match in BLOCK.finditer(README.read_text())]
 
 
+def diagnostics() -> str:
+    """Return the README's list of the ids of problems, as the catalogue has them."""
+    rows = [f"| `{each.id}` | {each.title.replace('|', chr(92) + '|')} |" for each in CATALOGUE.values()]
+    return "\n".join(["| id | what is wrong |", "|---|---|", *rows, ""])
+
+
 def main() -> None:
-    """Write what the commands print into the README."""
+    """Write what the commands print, and the ids of problems, into the README."""
     with tempfile.TemporaryDirectory() as folder:
         printed = iter(outputs([command for command, _ in blocks()], Path(folder)))
     text = BLOCK.sub(lambda match: f"```console\n$ {match['command']}\n{next(printed)}```", README.read_text())
-    README.write_text(text)
+    README.write_text(DIAGNOSTICS.sub(lambda _: diagnostics(), text))
 
 
 if __name__ == "__main__":

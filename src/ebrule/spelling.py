@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 # No word that is known is near to a longer one, and comparing is slow for those.
 _LONGEST: Final = 100
+_LIKENESS: Final = 0.7
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -17,7 +18,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     if len(word) > _LONGEST:
         return None
     by_lower = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=_LIKENESS)
     return by_lower[near[0]] if near else None
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from readme import README, blocks, outputs
+from readme import DIAGNOSTICS, README, blocks, diagnostics, outputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +19,11 @@ def test_every_command_prints_what_the_readme_says(tmp_path: Path) -> None:
     printed = outputs([command for command, _ in said], tmp_path)
 
     assert said == list(zip([command for command, _ in said], printed, strict=True))
+
+
+def test_the_ids_of_problems_are_those_of_the_catalogue() -> None:
+    """The README lists every id that ``ebrule explain`` knows, with its title."""
+    assert [diagnostics()] == DIAGNOSTICS.findall(README.read_text())
 
 
 def test_the_test_command_is_the_one_that_ci_calls() -> None:

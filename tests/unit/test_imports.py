@@ -24,7 +24,7 @@ FLOORS = [
     ["core"],
     ["rulefile", "redaction", "settings", "configured"],
     ["rules", "profiles"],
-    ["errors", "__init__", "sanitizer", "spelling"],
+    ["errors", "__init__", "sanitizer", "spelling", "diagnostics"],
 ]
 """The rooms from the top floor down."""
 

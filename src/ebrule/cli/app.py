@@ -16,6 +16,7 @@ from ebrule.cli import (
     audit_verify,
     auth,
     diff,
+    explain,
     sandbox,
     show,
     test,
@@ -56,6 +57,7 @@ app = typer.Typer(
 )
 app.command("update", help=update.HELP)(update.command)
 app.command("validate", help=validate.HELP)(validate.command)
+app.command("explain", help=explain.HELP)(explain.command)
 app.command("show", help=show.HELP)(show.command)
 app.command("diff", help=diff.HELP)(diff.command)
 app.command("list", help=listing.HELP)(listing.command)

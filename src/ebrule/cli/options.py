@@ -34,6 +34,15 @@ class ShowOutput(str, enum.Enum):
     JSON = "json"
 
 
+class Report(str, enum.Enum):
+    """How what was found in files is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
 class OnConflict(str, enum.Enum):
     """What to do when somebody else changes the rule meanwhile."""
 
@@ -64,6 +73,7 @@ KindOption = Annotated[
     ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print the result.")]
+ReportOption = Annotated[Report, typer.Option("--output", "-o", help="How to print what was found.")]
 NoCheckTargets = Annotated[
     bool, typer.Option("--no-check-targets", help="Do not ask the org whether the targets exist.")
 ]

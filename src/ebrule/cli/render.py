@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
@@ -75,6 +76,15 @@ def one_line(text: str) -> str:
     return clean(text.replace("\n", "\\n").replace("\t", "\\t"))
 
 
+# What GitHub's runner decodes in a workflow command, and so would obey if it came from a file.
+_IN_A_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_A_PROPERTY = _IN_A_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+def _escaped(text: str, table: Mapping[int, str]) -> str:
+    return clean(text).translate(table)
+
+
 class Screen:
     """Standard output and standard error, coloured only where a person looks at them.
 
@@ -96,6 +106,12 @@ class Screen:
         """Whether a person watches standard error."""
         return self._err.is_terminal
 
+    @property
+    def width(self) -> int | None:
+        """How many columns the terminal has; None where nobody watches."""
+        watched = self._out.is_terminal or self._err.is_terminal
+        return shutil.get_terminal_size().columns if watched else None
+
     def out(self, *parts: Part) -> None:
         """Print a line of the result."""
         self._out.line(parts)
@@ -108,6 +124,17 @@ class Screen:
         """Print the one JSON document of the run: all ASCII, so that nothing in it needs to be cleaned."""
         text = json.dumps(document, indent=2)
         self._out.write(text.replace("##", "\\u0023#") + "\n")
+
+    def annotation(self, level: str, message: str, **properties: str | int) -> None:
+        """Print a workflow command of GitHub Actions: the one line that a pipeline is meant to obey.
+
+        Args:
+            level: the command, such as ``error``.
+            message: any text; its line breaks stay.
+            properties: such as ``file`` and ``line``.
+        """
+        given = ",".join(f"{name}={_escaped(str(value), _IN_A_PROPERTY)}" for name, value in properties.items())
+        self._out.write(f"::{level} {given}::{_escaped(message, _IN_A_MESSAGE)}\n")
 
     def raw(self, text: str) -> None:
         """Print text that is meant for a file or another program: in UTF-8, whatever the terminal speaks."""

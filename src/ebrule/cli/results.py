@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ebrule.cli.problems import Line, show_problem
 from ebrule.cli.render import Part, Screen, one_line, value_text
 from ebrule.errors import (
     ConflictError,
     EbruleError,
     InvalidRuleError,
     Overlap,
-    Problem,
-    Source,
     UnknownOutcomeError,
     VersionGoneError,
 )
-from ebrule.redaction import is_sensitive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ebrule.history import Drift
     from ebrule.operation import UpdateResult
     from ebrule.rules.changes import Change
 
-_Line = Callable[..., None]
 _SIGN_STYLES = {"+": "added", "-": "removed", "~": "changed", "=": "faint"}
 WIDEST = 60
 
@@ -141,7 +138,7 @@ def show_error(screen: Screen, error: EbruleError, *, given: str = "") -> None:
     source = error.source if isinstance(error, InvalidRuleError) else None
     if source is not None:
         for problem in problems:
-            show_problem(screen.err, problem, source)
+            show_problem(screen.err, problem, source, screen.width)
     screen.err(("error:", "error"), f" {_summary(error)}")
     if source is None:
         for problem in problems:
@@ -167,7 +164,7 @@ def _show_next_commands(screen: Screen, error: ConflictError, rule_id: str, give
         screen.err(f"To take yours:  ebrule update --rule-id {rule_id} {given} --on-conflict overwrite")
 
 
-def show_overlaps(line: _Line, overlaps: Iterable[Overlap]) -> None:
+def show_overlaps(line: Line, overlaps: Iterable[Overlap]) -> None:
     """Print base, ours and theirs side by side."""
     rows = [("field", "was", "yours", "theirs")]
     rows += [(o.path, value_text(o.base), value_text(o.ours), value_text(o.theirs)) for o in overlaps]
@@ -175,36 +172,3 @@ def show_overlaps(line: _Line, overlaps: Iterable[Overlap]) -> None:
     for row in rows:
         cells = [f"{cell:<{width}}" for cell, width in zip(row[:3], widths, strict=True)]
         line("  " + "    ".join([*cells, row[3]]))
-
-
-_EXCERPT = 160
-_NAMED_VALUE = re.compile(r"""([\w-]+)["']?[ \t]*:[ \t]*("(?:[^"\\]|\\.)*"|'[^']*'|[^"'$,{}\[\]#\s][^,{}\[\]#]*)""")
-
-
-def _excerpt(text: str, column: int, width: int) -> tuple[str, int, int]:
-    """Return the part of a line around a place, and where and how wide the place is in it.
-
-    The values of sensitive names are starred out: the line may end up in a pipeline's log.
-    """
-    text = _NAMED_VALUE.sub(_starred, text.replace("\t", " "))
-    start = max(column - 1 - _EXCERPT // 2, 0)
-    return text[start : start + _EXCERPT], column - start, min(width, _EXCERPT // 2)
-
-
-def _starred(match: re.Match[str]) -> str:
-    name, value = match[1], match[2]
-    return match[0][: -len(value)] + "*" * len(value) if is_sensitive(name) else match[0]
-
-
-def show_problem(line: _Line, problem: Problem, source: Source) -> None:
-    """Print one problem with its place, the line of the file, and a caret under what is wrong."""
-    where = source.name if problem.line is None else f"{source.name}:{problem.line}:{problem.column or 1}"
-    line(f"{where}: ", (f"{problem.severity}[{problem.id}]", problem.severity), f": {problem.message}")
-    if problem.line is not None and problem.column is not None and problem.line <= len(source.lines):
-        end = max(problem.end_column or 0, problem.column + 1)
-        text, column, width = _excerpt(source.lines[problem.line - 1], problem.column, end - problem.column)
-        gutter = f"{problem.line:>3} | "
-        line((gutter, "faint"), text)
-        line((" " * (len(gutter) - 2) + "| ", "faint"), " " * (column - 1), ("^" * width, problem.severity))
-    if problem.hint:
-        line(f"      {problem.hint[0].upper()}{problem.hint[1:]}")

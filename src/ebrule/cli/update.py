@@ -109,7 +109,8 @@ def _code(command: UpdateCommand, result: UpdateResult) -> int:
 
 def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str) -> None:
     """Print a result as the command asks for it."""
-    from ebrule.cli.results import show_error, show_problem, show_result
+    from ebrule.cli.problems import show_problem
+    from ebrule.cli.results import show_error, show_result
 
     if command.output is o.Output.JSON:
         screen.json(result.as_json())
@@ -117,7 +118,7 @@ def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str)
         show_error(screen, result.error, given=_given(command))
     elif command.output is o.Output.TEXT:
         for warning in result.warnings:
-            show_problem(screen.err, warning, result.source)
+            show_problem(screen.err, warning, result.source, screen.width)
         show_result(screen, result, result.source.name, org)
 
 

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 from ebrule.rulefile.builder import Builder, Stop
 from ebrule.rulefile.document import KEEP, Document, Keep, Path, Place
 from ebrule.rulefile.files import MAX_BYTES, read_text
+from ebrule.rulefile.folders import rule_files
 from ebrule.rulefile.json_reader import SYNTAX as _JSON_SYNTAX
 from ebrule.rulefile.json_reader import read_json
 from ebrule.rulefile.yaml_reader import read_yaml
@@ -34,6 +35,7 @@ __all__ = [
     "load",
     "parse",
     "read_text",
+    "rule_files",
 ]
 
 

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from ebrule.rulefile.document import Path, Place
 
 # Doubled braces stand for single ones.
-_WORDINGS: Final[dict[str, tuple[str, str]]] = {
+WORDINGS: Final[dict[str, tuple[str, str]]] = {
     # The file.
     "file-not-found": ("there is no such file", "check the path and the current folder"),
     "not-a-file": ("it is {what}", "give the path of a file, or - for standard input"),
+    "empty-folder": (
+        "there is no *.yaml, *.yml or *.json in this folder",
+        "give the folder of the rule files; what is hidden, and linked folders, are not searched",
+    ),
     "unreadable-file": ("it cannot be read: {reason}", "check what it is and its permissions"),
     "file-too-large": ("it is larger than {limit} bytes", "make it smaller, or make several files of it"),
     "not-utf8": ("byte {offset} is not UTF-8", "save the file in UTF-8"),
@@ -105,7 +109,7 @@ def problem(kind: str, *, path: Path = (), place: Place | None = None, **parts: 
         place: Where in the text.
         parts: What fills the gaps of the wording.
     """
-    message, hint = (wording.format(**parts) for wording in _WORDINGS[kind])
+    message, hint = (wording.format(**parts) for wording in WORDINGS[kind])
     found = Problem(kind, message, path, hint)
     return found if place is None else dataclasses.replace(found, **dataclasses.asdict(place))
 

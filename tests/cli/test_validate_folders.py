@@ -1,0 +1,117 @@
+"""``ebrule validate`` on folders, on many files, and on none."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from command_line import EXAMPLE, HANG_GUARD_SECONDS
+
+if TYPE_CHECKING:
+    from command_line import CommandLine
+
+RULE = EXAMPLE.read_text()
+
+
+def paths(offline: CommandLine, *given: str) -> list[str]:
+    """Return the files that are looked at, in their order."""
+    return [found["path"] for found in offline("validate", "-o", "json", *given).json["files"]]
+
+
+@pytest.fixture
+def tree(offline: CommandLine) -> CommandLine:
+    """The command line in a folder with rule files in folders."""
+    for folder in ("rules/b", "rules/a.d", "rules/.hidden", "other"):
+        (offline.folder / folder).mkdir(parents=True)
+    for name in ("b/z.yml", "b/a.JSON", "a.d/x.yaml", "top.yaml", ".hidden/x.yaml", ".x.yaml", "b/notes.md"):
+        offline.file(f"rules/{name}", RULE)
+    return offline
+
+
+def test_a_folder_is_searched(tree: CommandLine) -> None:
+    """A folder gives its rule files and those of its folders, sorted, without what is hidden or no rule file."""
+    expected = ["rules/a.d/x.yaml", "rules/b/a.JSON", "rules/b/z.yml", "rules/top.yaml"]
+
+    assert expected == paths(tree, "rules")
+    assert expected == paths(tree, ".")
+
+
+def test_a_link_to_a_folder_is_not_followed(tree: CommandLine) -> None:
+    """A link that leads back up ends nothing in a circle; a link to a file is as good as the file."""
+    (tree.folder / "rules" / "loop").symlink_to("..")
+    (tree.folder / "other" / "link.yaml").symlink_to("../rules/top.yaml")
+
+    assert paths(tree, "other") == ["other/link.yaml"]
+    assert len(paths(tree, "rules")) == 4
+
+
+def test_a_file_is_looked_at_once(tree: CommandLine) -> None:
+    """A file that several arguments lead to is told once, under its first name."""
+    (tree.folder / "link.yaml").symlink_to("rules/top.yaml")
+
+    assert paths(tree, "link.yaml", "rules/b", "rules/b/z.yml", "./rules/top.yaml", "rules") == [
+        "link.yaml",
+        "rules/b/a.JSON",
+        "rules/b/z.yml",
+        "rules/a.d/x.yaml",
+    ]
+
+
+def test_a_folder_without_rule_files_is_an_error(tree: CommandLine) -> None:
+    """A pipeline that checks nothing is not green: the folder has a problem, and the rest is checked."""
+    ran = tree("validate", "other", "rules/top.yaml")
+
+    assert ran.code == 3
+    assert "other: error[empty-folder]: there is no *.yaml, *.yml or *.json in this folder" in ran.out
+    assert ran.out.endswith("2 files: 1 right, 1 wrong (1 error)\n")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable to root")
+def test_a_folder_that_cannot_be_read_is_an_error(tree: CommandLine) -> None:
+    """What may not be looked into is told, not passed over."""
+    (tree.folder / "rules" / "b").chmod(0)
+    try:
+        assert "rules/b: error[unreadable-file]" in tree("validate", "rules").out
+    finally:
+        (tree.folder / "rules" / "b").chmod(0o700)
+
+
+def test_no_file_says_what_to_type(offline: CommandLine) -> None:
+    """Without an argument the next command is told; nothing waits for standard input."""
+    ran = offline("validate")
+
+    assert ran.code == 2
+    assert "no file to check" in ran.err
+    assert "Type: ebrule validate rule.yaml" in ran.err
+
+
+def test_many_files_show_a_bar_on_a_terminal_only(offline: CommandLine) -> None:
+    """A hundred files move a bar on a terminal's standard error, and off a terminal nothing does."""
+    for number in range(100):
+        offline.file(f"{number}.yaml", RULE)
+    count = "100 files: 100 right, 0 wrong\n"
+    main, terminal = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "ebrule", "validate", "."],
+        cwd=offline.folder,
+        env={**offline.environ, "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        text=True,
+        timeout=HANG_GUARD_SECONDS,
+        check=True,
+    )
+    os.close(terminal)
+    shown = os.read(main, 65536).decode()
+    os.close(main)
+    ran = offline("validate", ".")
+
+    assert done.stdout == count
+    assert "Checking" in shown
+    assert (count, "") == (ran.out, ran.err)

@@ -129,8 +129,9 @@ def test_scopes_tell_whether_an_update_would_work(pace: Pace, scopes: list[str],
 def test_who_may_not_read_may_not_update(pace: Pace) -> None:
     """The org's own words are the reason, whatever the scopes."""
     status, _ = asked(pace, answers={TRIGGERS: reply(403, {"message": "no permission x"})})
-    expected = Verdict(allowed=False, reason="reading triggers: not permitted: no permission x")
-    assert KindAccess("trigger", expected, expected) == next(each for each in status.kinds if each.kind == "trigger")
+    read = Verdict(allowed=False, reason="reading triggers: not permitted: no permission x")
+    update = Verdict(allowed=False, reason="an update reads the rule first")
+    assert KindAccess("trigger", read, update) == next(each for each in status.kinds if each.kind == "trigger")
     assert read_of(status, "eventbridge") == YES
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ebrule.core.status import AuthStatus, Verdict
-    from ebrule.settings import Org
+    from ebrule.settings import Org, Settings
 
 STATUS_HELP = """Ask the org who you are, where, until when, and what you may.
 
@@ -28,7 +28,8 @@ where there are none, or the org does not accept them. Nothing is written; that 
 the scopes that the org names.
 """
 
-READING = "show, diff, list"
+READING = ("show, diff", "show, diff, list")
+"""The commands that read rules of a kind: without a list, and with one."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def run_status(command: StatusCommand, screen: Screen) -> int:
     if command.output is o.Output.JSON:
         screen.json(_document(status, org))
     else:
-        _show(screen, status, org, now)
+        _show(screen, status, opening.settings, now)
     return 0
 
 
@@ -75,7 +76,8 @@ def _document(status: AuthStatus, org: Org) -> dict[str, object]:
     }
 
 
-def _show(screen: Screen, status: AuthStatus, org: Org, now: datetime) -> None:
+def _show(screen: Screen, status: AuthStatus, settings: Settings, now: datetime) -> None:
+    org = settings.require_org()
     client = " ".join(dict.fromkeys(filter(None, (status.client_name, status.client_id))))
     rows = {
         "organization": " ".join(filter(None, (status.organization_name, status.organization_id))),
@@ -83,17 +85,18 @@ def _show(screen: Screen, status: AuthStatus, org: Org, now: datetime) -> None:
         "client": client,
         "credentials": org.credentials,
         "expires": _until(status.expires_at, now),
-        "scopes": ", ".join(status.scopes or ()),
+        "scopes": None if status.scopes is None else ", ".join(status.scopes) or "none",
     }
     screen.out(("Authenticated", "good"), f" as {one_line(client or 'a client that the org does not name')}.")
     screen.out()
     for name, text in rows.items():
         screen.out(f"  {name:<14}", one_line(text) if text else ("the org does not say", "faint"))
     screen.out()
-    width = max(len(kind.kind) for kind in status.kinds)
+    width, wide = max(len(kind.kind) for kind in status.kinds), max(map(len, READING))
     for kind in status.kinds:
-        screen.out(f"  {kind.kind:<{width}}   {READING:<{len(READING)}}  ", *_verdict(kind.read))
-        screen.out(f"  {'':<{width}}   {'update':<{len(READING)}}  ", *_verdict(kind.update))
+        reading = READING[settings.kinds[kind.kind].listing is not None]
+        screen.out(f"  {kind.kind:<{width}}   {reading:<{wide}}   ", *_verdict(kind.read))
+        screen.out(f"  {'':<{width}}   {'update':<{wide}}   ", *_verdict(kind.update))
     for error in status.unanswered:
         screen.err(("warning:", "warning"), f" {error.message}")
 

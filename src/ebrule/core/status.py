@@ -136,7 +136,9 @@ def _check_accepted(answers: Mapping[str, Answer]) -> None:
 
 def _access(kind: Kind, answers: Mapping[str, Answer], scopes: frozenset[str]) -> KindAccess:
     read = _may_read(kind, answers)
-    return KindAccess(kind.name, read, _may_update(kind, scopes) if read.allowed else read)
+    if not read.allowed:
+        return KindAccess(kind.name, read, Verdict(read.allowed, "an update reads the rule first"))
+    return KindAccess(kind.name, read, _may_update(kind, scopes))
 
 
 def _may_read(kind: Kind, answers: Mapping[str, Answer]) -> Verdict:

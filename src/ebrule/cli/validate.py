@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,11 @@ from ebrule.cli import options as o
 from ebrule.cli.render import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ebrule.errors import Problem
     from ebrule.plan import Examined
+    from ebrule.rules.kind import Kind
 
 HELP = """Check rule files, without asking the org.
 
@@ -46,6 +48,7 @@ class ValidateCommand:
 
 def run(command: ValidateCommand, screen: Screen) -> int:
     """Check the files and print what was found; return the exit code."""
+    from ebrule.configured import configured_kinds
     from ebrule.errors import ExitCode, UsageError
     from ebrule.rulefile import rule_files
 
@@ -54,20 +57,21 @@ def run(command: ValidateCommand, screen: Screen) -> int:
             "no file to check", hint="Type: ebrule validate rule.yaml  (or a folder, or - for standard input)"
         )
     files = rule_files(command.files)
-    examined = [_examined(command, path, reason) for path, reason in _watched(screen, files)]
+    kinds = configured_kinds(os.environ)
+    examined = [_examined(command, kinds, path, reason) for path, reason in _watched(screen, files)]
     wrong = sum(bool(found.errors) for found in examined)
     _report(screen, command.output, examined, wrong)
     return int(ExitCode.INVALID if wrong else ExitCode.OK)
 
 
-def _examined(command: ValidateCommand, path: str, reason: Problem | None) -> Examined:
+def _examined(command: ValidateCommand, kinds: Mapping[str, Kind], path: str, reason: Problem | None) -> Examined:
     """Return what is to be told of one file, and no more: of thousands, the text would be too much to keep."""
     from ebrule.errors import Source
     from ebrule.plan import Examined, validate_rule
 
     if reason is not None:
         return Examined(Source(path), command.kind, (reason,))
-    found = validate_rule(path, kind=command.kind)
+    found = validate_rule(path, kind=command.kind, kinds=kinds)
     if not found.problems:
         return replace(found, source=Source(found.source.name))
     if command.strict:

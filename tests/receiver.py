@@ -22,8 +22,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving(*statuses: int, location: str | None = None) -> Iterator[Receiver]:
-    """Receive webhooks, and answer with ``statuses``, and with a ``Location`` where one is given."""
+def receiving(*statuses: int, location: str | None = None, answer: bytes = b"") -> Iterator[Receiver]:
+    """Receive webhooks, and answer with ``statuses`` and ``answer``, and with a ``Location`` where one is given."""
     receiver = Receiver(statuses=list(statuses) or [200])
 
     class Handler(BaseHTTPRequestHandler):
@@ -32,10 +32,11 @@ def receiving(*statuses: int, location: str | None = None) -> Iterator[Receiver]
             receiver.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
             status = receiver.statuses[min(len(receiver.received), len(receiver.statuses)) - 1]
             self.send_response(status)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(answer)))
             if location is not None:
                 self.send_header("Location", location)
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""

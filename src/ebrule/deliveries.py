@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ebrule.core.audit import AuditLog, new_operation_id
+from ebrule.core.audit import new_operation_id
 from ebrule.core.auth import connect
 from ebrule.core.client import send
+from ebrule.core.collector import open_ledger
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.reply import TransportError, UntrustedHostError
 from ebrule.core.webhook import (
@@ -36,6 +37,7 @@ from ebrule.rules.kind import checked_id
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ebrule.core.audit import AuditLog
     from ebrule.core.client import Transport
     from ebrule.core.pace import Pace
     from ebrule.rules.kind import Kind
@@ -140,17 +142,17 @@ def flush(settings: Settings, *, pace: Pace, transport: Transport | None = None)
         EbruleError: there is no endpoint, or the ledger cannot be read or written.
     """
     endpoint = endpoint_of(settings)
-    ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=pace.check)
-    outbox = Outbox(ledger)
-    outbox.read()
-    pending = outbox.pending(endpoint.shown)
-    if not pending:
-        return
-    ledger.prepare()
-    with contextlib.closing(transport or endpoint.connect(settings.network)) as hook:
-        postman = _Postman(ledger, endpoint, hook, pace)
-        for each in pending:
-            yield postman.deliver(each, outbox)
+    with open_ledger(settings, pace) as ledger:
+        outbox = Outbox(ledger)
+        outbox.read()
+        pending = outbox.pending(endpoint.shown)
+        if not pending:
+            return
+        ledger.prepare()
+        with contextlib.closing(transport or endpoint.connect(settings.network)) as hook:
+            postman = _Postman(ledger, endpoint, hook, pace)
+            for each in pending:
+                yield postman.deliver(each, outbox)
 
 
 class _Postman:
@@ -239,10 +241,11 @@ def announce(
         EbruleError: there is no endpoint, the rule cannot be read, or the ledger cannot be written.
     """
     org, endpoint = settings.require_org(), endpoint_of(settings)
-    ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=pace.check)
-    ledger.prepare()
     redactor = Redactor(load_key(settings.state_dir))
-    with contextlib.closing(hook or endpoint.connect(settings.network)) as sender:
+    with contextlib.ExitStack() as stack:
+        ledger = stack.enter_context(open_ledger(settings, pace))
+        ledger.prepare()
+        sender = stack.enter_context(contextlib.closing(hook or endpoint.connect(settings.network)))
         with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
             rule = fetch_rule(session.reader, kind, checked_id(rule_id))
         known = ledger.state_at(rule.id, kind.name, rule.version, region=org.name)
@@ -266,9 +269,8 @@ def announce(
 
 def _announced(ledger: AuditLog, event_id: str) -> Event | None:
     """Return the event of this id from the ledger, where it has one."""
-    needle = event_id.encode()
-    for entry in ledger.entries_backwards():
-        event = (entry.record or {}).get("event") if needle in entry.raw else None
+    for entry in ledger.entries_backwards(containing=event_id.encode()):
+        event = (entry.record or {}).get("event")
         if isinstance(event, dict) and event.get("id") == event_id:
             return event
     return None

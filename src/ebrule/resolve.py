@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from ebrule.core.audit import AuditLog
 from ebrule.core.auth import connect
+from ebrule.core.collector import open_ledger
 from ebrule.core.failures import wait
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.webhook import Event, make_event
@@ -25,6 +25,7 @@ from ebrule.rules.kind import Rule, is_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ebrule.core.audit import AuditLog
     from ebrule.core.auth import Session
     from ebrule.core.client import Transport
     from ebrule.core.pace import Pace
@@ -67,15 +68,17 @@ def resolve(settings: Settings, *, pace: Pace, transport: Transport | None = Non
         EbruleError: the org or the ledger cannot be read, or a resolution cannot be recorded.
     """
     org = settings.require_org()
-    ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=pace.check)
-    seen = ledger.end()
-    open_intents = ledger.open_intents()
-    if not open_intents:
-        return []
-    redactor = Redactor(load_key(settings.state_dir))
-    with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
-        resolver = _Resolver(ledger, seen, session, kinds=settings.kinds, pace=pace, redactor=redactor, org=org.name)
-        return [resolver.settle(intent) for intent in open_intents]
+    with open_ledger(settings, pace) as ledger:
+        seen = ledger.end()
+        open_intents = ledger.open_intents()
+        if not open_intents:
+            return []
+        redactor = Redactor(load_key(settings.state_dir))
+        with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
+            resolver = _Resolver(
+                ledger, seen, session, kinds=settings.kinds, pace=pace, redactor=redactor, org=org.name
+            )
+            return [resolver.settle(intent) for intent in open_intents]
 
 
 class _Resolver:

@@ -6,6 +6,7 @@ read beside the GET.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ebrule import __version__
 from ebrule.compare import compare
 from ebrule.core.actor import actor
-from ebrule.core.audit import AuditLog
 from ebrule.core.auth import connect
+from ebrule.core.collector import open_ledger
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.notices import Merged
 from ebrule.core.pace import OutOfTimeError, Pace
@@ -80,16 +81,19 @@ class Run:
         self.environ = environ
         self.transport = transport
         self.done = done
+        self._open = contextlib.ExitStack()
+        self.ledger = self._open.enter_context(
+            open_ledger(settings, pace, check_stop=self._may_wait, copied=not options.dry_run)
+        )
         self.endpoint: Endpoint | None = None
         self.hook: Transport | None = None
         if settings.webhook_url and options.announce:
             self.endpoint = Endpoint(settings.webhook_url, settings.webhook_secret)
         if self.endpoint and not options.dry_run:
             # Made now: certificates that cannot be read must be found before anything is sent.
-            self.hook = self.endpoint.connect(settings.network)
+            self.hook = self._open.enter_context(contextlib.closing(self.endpoint.connect(settings.network)))
         rule_id = checked_id(options.rule_id) if options.rule_id is not None else None
         self.result = UpdateResult(rule_id=rule_id, kind=options.kind)
-        self.ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=self._may_wait)
         self.desired: Desired | None = None
         self.key = b""
         self.redactor = Redactor(self.key)
@@ -111,8 +115,7 @@ class Run:
             error.result = self.result
             raise
         finally:
-            if self.hook is not None:
-                self.hook.close()
+            self._open.close()
         return self.result
 
     def _plan(self, load: Callable[[], Desired]) -> None:

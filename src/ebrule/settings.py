@@ -82,6 +82,8 @@ class Options:
     webhook_url: str | None = None
     webhook_format: EventFormat = "genesys"
     audit_log: Path | None = None
+    audit_otlp: str | None = None
+    audit_otlp_required: bool = False
     state_dir: Path | None = None
 
 
@@ -132,6 +134,8 @@ class Settings:
     webhook_url: str | None = None
     webhook_secret: SecretStr | None = None
     webhook_format: EventFormat = "genesys"
+    audit_otlp: str | None = None
+    audit_otlp_required: bool = False
     warnings: tuple[str, ...] = ()
     kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
 
@@ -169,9 +173,25 @@ def load_settings(options: Options, environ: Mapping[str, str], *, to_org: bool 
         webhook_url=options.webhook_url or environ.get("EBRULE_WEBHOOK_URL") or None,
         webhook_secret=SecretStr(secret) if secret else None,
         webhook_format=options.webhook_format,
+        audit_otlp=_collector(options, environ),
+        audit_otlp_required=options.audit_otlp_required,
         warnings=tuple(_warnings(options, environ, profile)),
         kinds=configured_kinds(environ, is_sandbox=org is not None and org.name == SANDBOX),
     )
+
+
+def _collector(options: Options, environ: Mapping[str, str]) -> str | None:
+    """Return the URL of the collector that gets a copy of each record, where there is to be one."""
+    url = options.audit_otlp or environ.get("EBRULE_AUDIT_OTLP")
+    if url:
+        return checked_url(url, "--audit-otlp")
+    if options.audit_otlp_required:
+        raise UsageError(
+            "--audit-otlp-required needs a collector",
+            hint="Give --audit-otlp URL, or set EBRULE_AUDIT_OTLP.",
+            code="no-collector",
+        )
+    return None
 
 
 def wants_sandbox(options: Options, environ: Mapping[str, str]) -> bool:

@@ -230,6 +230,35 @@ def test_a_record_that_lacks_only_its_newline_counts(log: AuditLog, path: Path) 
     assert [record["operation_id"] for record in log.open_intents()] == [ONE, TWO]
 
 
+def test_each_line_is_copied_once_it_is_on_the_disk(log: AuditLog, path: Path) -> None:
+    """A repair and the record after it are passed on as they stand, when others may write again."""
+    write(log)
+    add(path, TORN)
+    copies: list[bytes] = []
+
+    def copy(line: bytes) -> None:
+        copies.append(line)
+        assert line in path.read_bytes()
+        write(log, "delivery")  # would wait for a lock that were still held
+
+    write(AuditLog(path, copy=copy), "outcome")
+
+    assert ["repair", "outcome"] == [chain.decode(line)["type"] for line in copies]
+    assert log.verify().ok
+
+
+def test_a_copy_that_fails_leaves_the_record(log: AuditLog, path: Path) -> None:
+    """What is on the disk is not taken back for somebody who could not take a copy."""
+
+    def refuse(_: bytes) -> None:
+        raise LedgerError("no")
+
+    with pytest.raises(LedgerError, match="no"):
+        write(AuditLog(path, copy=refuse))
+
+    assert log.verify().records == 1
+
+
 def test_an_edit_at_the_tail_is_not_repaired_away(log: AuditLog, path: Path) -> None:
     """Appending after an edited line neither hides the edit nor fails."""
     write(log)

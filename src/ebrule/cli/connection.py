@@ -42,6 +42,8 @@ def opened(
     webhook_url: str | None = None,
     webhook_format: WebhookFormat | None = None,
     audit_log: Path | None = None,
+    audit_otlp: str | None = None,
+    audit_otlp_required: bool = False,
     to_org: bool = True,
 ) -> Iterator[Opened]:
     """Resolve the settings and watch for signals while a command runs.
@@ -69,6 +71,8 @@ def opened(
         webhook_url=webhook_url,
         webhook_format=webhook_format.value if webhook_format else "genesys",
         audit_log=audit_log,
+        audit_otlp=audit_otlp,
+        audit_otlp_required=audit_otlp_required,
     )
     with contextlib.ExitStack() as stack:
         if to_org and wants_sandbox(options, os.environ):

@@ -85,6 +85,15 @@ AuditLog = Annotated[Path | None, typer.Option("--audit-log", metavar="FILE", he
 Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML.")]
 
 
+AuditOtlp = Annotated[
+    str | None,
+    typer.Option(
+        "--audit-otlp", metavar="URL", help="An OpenTelemetry collector that gets the records too.  [EBRULE_AUDIT_OTLP]"
+    ),
+]
+AuditOtlpRequired = Annotated[
+    bool, typer.Option("--audit-otlp-required", help="Change nothing that the collector has not got the intent of.")
+]
 WebhookUrl = Annotated[
     str | None,
     typer.Option("--webhook-url", metavar="URL", help="Who is told of the change.  [EBRULE_WEBHOOK_URL]"),

@@ -55,6 +55,8 @@ class UpdateCommand:
     webhook_format: o.WebhookFormat = o.WebhookFormat.GENESYS
     announce: bool = True
     audit_log: Path | None = None
+    audit_otlp: str | None = None
+    audit_otlp_required: bool = False
     reason: str | None = None
     output: o.Output = o.Output.TEXT
 
@@ -86,6 +88,8 @@ def run(command: UpdateCommand, screen: Screen) -> int:
         webhook_url=command.webhook_url,
         webhook_format=command.webhook_format,
         audit_log=command.audit_log,
+        audit_otlp=command.audit_otlp,
+        audit_otlp_required=command.audit_otlp_required,
     ) as org:
         try:
             result = update_rule(org.settings, command.file, options, pace=org.pace)
@@ -153,6 +157,8 @@ def command(
     webhook_format: o.WebhookFormatOption = o.WebhookFormat.GENESYS,
     no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Tell nobody.")] = False,
     audit_log: o.AuditLog = None,
+    audit_otlp: o.AuditOtlp = None,
+    audit_otlp_required: o.AuditOtlpRequired = False,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")] = None,
     output: o.OutputOption = o.Output.TEXT,
 ) -> int:
@@ -174,6 +180,8 @@ def command(
             webhook_format=webhook_format,
             announce=not no_webhook,
             audit_log=audit_log,
+            audit_otlp=audit_otlp,
+            audit_otlp_required=audit_otlp_required,
             reason=reason,
             output=output,
         ),

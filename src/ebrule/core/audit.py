@@ -93,6 +93,8 @@ class AuditLog:
         lock_seconds: How long to wait for other writers.
         check_stop: Called before each wait for the lock; what it raises ends the wait.
         sleep: Waits that many seconds.
+        copy: Is given each line that was appended, without its newline, once it is on the disk. What it
+            raises leaves `append`, and the line stays.
     """
 
     def __init__(
@@ -103,9 +105,11 @@ class AuditLog:
         lock_seconds: float = 10.0,
         check_stop: Callable[[], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        copy: Callable[[bytes], None] | None = None,
     ) -> None:
         self.path = path.absolute()
         self._now = now
+        self._copy = copy or (lambda _: None)
         self._file = SharedFile(self.path, lock_seconds=lock_seconds, check_stop=check_stop, sleep=sleep)
         self._live = LiveRuns(self.path.with_name(f"{self.path.name}.running"))
 
@@ -138,16 +142,20 @@ class AuditLog:
         with self._file.writing() as descriptor:
             self._check_ledger(descriptor)
             prev, torn = chain.tail(descriptor)
+            lines = []
             data = b""
             if torn:
                 repair = {"operation_id": operation_id, "rule_id": None, "kind": None}
                 repair |= chain.repair_fields(prev, torn)
                 line = self._line("repair", repair, prev=torn[-1].head)
                 data = (b"" if torn[-1].terminated else b"\n") + line + b"\n"
+                lines.append(line)
                 prev = chain.digest(line)
             line = self._line(record_type, common | fields, prev)
             self._file.write(descriptor, data + line + b"\n")
-            return chain.digest(line)
+        for appended in (*lines, line):
+            self._copy(appended)
+        return chain.digest(line)
 
     def _line(self, record_type: str, fields: Record, prev: str) -> bytes:
         timestamp = self._now().astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -67,7 +67,7 @@ def test_what_is_left_to_be_done_is_marked(offline: CommandLine, ledger: LedgerW
 
     assert "updated, pending" in ran.out
     assert "open: 1; to find out what happened: ebrule audit resolve\n" in ran.out
-    assert "pending: 1 with an event that was not delivered yet\n" in ran.out
+    assert "pending: 1 with an event that was not delivered yet; to deliver: ebrule webhook flush\n" in ran.out
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])

@@ -432,6 +432,40 @@ def test_open_operations_come_in_order_with_their_last_intent(log: AuditLog) -> 
     assert found == [(ONE, 2), (THREE, 1)]
 
 
+def test_what_is_open_is_what_parsing_each_line_finds(log: AuditLog, path: Path) -> None:
+    """On ledgers with random edits, the quick walk finds the operations that a walk over all records finds."""
+    for operation_id in (ONE, TWO, THREE):
+        write(log, "intent", operation_id, attempt=1)
+    write(log, "outcome", TWO, result="unknown")
+    write(log, "outcome", ONE, result="updated", event={"result": "unknown"})
+    write(log, "resolution", THREE, state="applied")
+    write(log, "intent", THREE, attempt=2)
+    whole = path.read_bytes()
+    chance = random.Random(11)  # noqa: S311 - reproducible, not secret
+
+    for _ in range(300):
+        raw = bytearray(whole)
+        for _ in range(chance.randrange(3)):
+            at = chance.randrange(len(raw))
+            raw[at : at + chance.randrange(20)] = chance.choice([b"", b"\n", b'"', b"unknown", b"intent", b"\xff"])
+        path.write_bytes(raw)
+        expected: dict[str, Record] = {}
+        for record in (entry.record for entry in log.entries() if entry.record):
+            if record["type"] == "intent":
+                expected[record["operation_id"]] = record
+            elif audit._is_settled(record):
+                expected.pop(record["operation_id"], None)
+        assert list(expected.values()) == log.open_intents()
+
+
+def test_a_torn_intent_hides_no_earlier_one(log: AuditLog, path: Path) -> None:
+    """Where the second attempt's intent was torn, the operation is open with its first."""
+    write(log, attempt=1)
+    add(path, path.read_bytes()[:-80])
+
+    assert [intent["attempt"] for intent in log.open_intents()] == [1]
+
+
 def test_a_live_operation_is_told_from_a_dead_one(log: AuditLog) -> None:
     """Whoever settles open operations can see which of them a process is still at."""
     with log.running(ONE):

@@ -165,7 +165,12 @@ def _show_rest(screen: Screen, found: Sequence[RecordedOperation], last: int) ->
     if still_open := sum(operation.is_open for operation in found):
         lines.append((("open: ", "warning"), f"{still_open}; to find out what happened: ebrule audit resolve"))
     if pending := sum(operation.is_pending for operation in found):
-        lines.append((("pending: ", "warning"), f"{pending} with an event that was not delivered yet"))
+        lines.append(
+            (
+                ("pending: ", "warning"),
+                f"{pending} with an event that was not delivered yet; to deliver: ebrule webhook flush",
+            )
+        )
     if last and len(found) == last:
         lines.append(((f"These are the newest {last}; all: --last 0", "faint"),))
     if lines:

@@ -232,19 +232,22 @@ class AuditLog:
         Raises:
             LedgerError: the file cannot be read.
         """
+        from ebrule.core.envelope import ending_of  # noqa: PLC0415 - pydantic is heavy, and few commands walk the ledger
+
         opened: dict[str, list[Entry]] = {}
         for entry in self.entries():
             if begun := _BEGUN.match(entry.raw):  # spares parsing the longest lines
                 opened.setdefault(begun[1].decode(), []).append(entry)
-            elif (record := entry.record) is None:
+            elif (record := ending_of(entry.raw) or entry.record) is None:
                 continue
             elif record["type"] == "intent":
                 opened.setdefault(record["operation_id"], []).append(entry)
             elif _is_settled(record):
                 opened.pop(record["operation_id"], None)
         # A torn line begins like an intent, and is none.
-        intents = [[entry.record for entry in entries if entry.record] for entries in opened.values()]
-        return [records[-1] for records in intents if records]
+        intents = [[entry for entry in entries if entry.record] for entries in opened.values()]
+        in_order = sorted(filter(None, intents), key=lambda entries: entries[0].offset)
+        return [entries[-1].record for entries in in_order if entries[-1].record]
 
     def end(self) -> int:
         """The byte offset behind the last finished line: what is recorded from now on begins there or later.

@@ -6,7 +6,7 @@ time.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,7 +21,14 @@ class _Envelope(BaseModel):
     prev: str
 
 
+class _Ending(_Envelope):
+    prev: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    result: Any = None
+    state: Any = None
+
+
 _validate = _Envelope.__pydantic_validator__.validate_json
+_validate_ending = _Ending.__pydantic_validator__.validate_json
 
 
 def prev_of(raw: bytes) -> str | None:
@@ -34,3 +41,15 @@ def prev_of(raw: bytes) -> str | None:
     except ValidationError:
         return None
     return found.prev
+
+
+def ending_of(raw: bytes) -> dict[str, Any] | None:
+    """What a line says of how its operation ended: the envelope's fields, ``result`` and ``state``, None if missing.
+
+    None for a line that only `ebrule.core.chain.decode` can judge.
+    """
+    try:
+        found: _Ending = _validate_ending(raw)
+    except ValidationError:
+        return None
+    return vars(found)

@@ -45,7 +45,12 @@ def _unsettled(operation: RecordedOperation) -> list[Element | str]:
             tag("code", "ebrule audit resolve"),
             " finds out.",
         ]
-    return [tag("strong", "Pending:"), f"{named}the event of version {operation.version} was not delivered."]
+    return [
+        tag("strong", "Pending:"),
+        f"{named}the event of version {operation.version} was not delivered. ",
+        tag("code", "ebrule webhook flush"),
+        " delivers it.",
+    ]
 
 
 def when(operation: RecordedOperation) -> str:

@@ -56,10 +56,15 @@ def cells(text: str) -> int:
     """Return how many columns of a terminal a text takes: wide letters take two, combining marks none."""
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.category(char) in {"Mn", "Me"} else 1 + (unicodedata.east_asian_width(char) in {"W", "F"})
-        for char in text
-    )
+    return sum(map(_cells_of, text))
+
+
+def _cells_of(char: str) -> int:
+    category = unicodedata.category(char)
+    if category in {"Mn", "Me"}:
+        return 0
+    # Python gives characters that are not assigned any width.
+    return 2 if category != "Cn" and unicodedata.east_asian_width(char) in {"W", "F"} else 1
 
 
 def _excerpt(line: str, column: int, end_column: int, room: int) -> tuple[str, str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_bytes
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from ebrule.core.reads import Reader
     from ebrule.plan import RuleFile
+    from ebrule.rules.kind import Kind
 
 Answer = Literal["match", "no-match"]
 """What a rule says of an event."""
@@ -57,16 +59,27 @@ class Case:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What a rule said of a case's event: one finding for each of its conditions, in their order."""
+    """What a rule said of a case's event: one finding for each of its conditions, in their order.
+
+    ``org`` is what the org says of the rule as it has saved it, where it was asked: its answer, and whether each
+    criterion held.
+    """
 
     case: Case
     got: Answer
     findings: tuple[Finding, ...]
+    org: Answer | None = None
+    org_criteria: tuple[tuple[str, bool], ...] = ()
+
+    @property
+    def agreed(self) -> bool:
+        """Whether the org, if it was asked, says the same as ebrule."""
+        return self.org in (None, self.got)
 
     @property
     def passed(self) -> bool:
-        """Whether the rule said what was expected."""
-        return self.got == self.case.expect
+        """Whether the rule said what was expected, and the org agreed."""
+        return self.got == self.case.expect and self.agreed
 
 
 def load_cases(path: str | os.PathLike[str], *, stdin: IO[bytes] | None = None) -> list[Case]:
@@ -102,9 +115,27 @@ def run_cases(rule_file: RuleFile, cases: Sequence[Case]) -> list[CaseResult]:
     results = []
     for case in cases:
         findings = [condition.examine(case.event) for condition in conditions]
-        got: Answer = "match" if matches(findings) else "no-match"
+        got = _answer(matches(findings))
         results.append(CaseResult(case, got, tuple(_without_secrets(hide, finding) for finding in findings)))
     return results
+
+
+def ask_org(reader: Reader, kind: Kind, rule_id: str, results: Sequence[CaseResult]) -> list[CaseResult]:
+    """Return the results with what the org's own test says of the rule as it has saved it.
+
+    Raises :class:`UsageError` for a kind whose API has no such test, and what :func:`try_rule` raises.
+    """
+    from ebrule.core.trial import try_rule  # noqa: PLC0415 - loads httpx, which other tests do not need
+
+    trials = [try_rule(reader, kind, rule_id, result.case.event) for result in results]
+    return [
+        replace(result, org=_answer(trial.matches), org_criteria=trial.criteria)
+        for result, trial in zip(results, trials, strict=True)
+    ]
+
+
+def _answer(is_match: bool) -> Answer:
+    return "match" if is_match else "no-match"
 
 
 def _case_problems(cases: Any) -> list[Problem]:

@@ -33,7 +33,10 @@ def case_file(line: CommandLine, *cases: dict[str, Any], name: str = "cases.yaml
 # --- results ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("rule", "cases"), [("rule.yaml", "cases.yaml")])
+@pytest.mark.parametrize(
+    ("rule", "cases"),
+    [("rule.yaml", "cases.yaml"), ("trigger.yaml", "trigger-cases.yaml"), ("source.yaml", "source-cases.yaml")],
+)
 def test_the_examples_pass(offline: CommandLine, rule: str, cases: str) -> None:
     """Each example rule has its example cases, and passes them."""
     ran = offline("test", str(EXAMPLES / rule), "--cases", str(EXAMPLES / cases))
@@ -128,6 +131,7 @@ def test_the_json_document(offline: CommandLine) -> None:
                 "expect": "match",
                 "got": "no-match",
                 "passed": False,
+                "org": None,
                 "conditions": [
                     {
                         "path": "eventType",
@@ -311,3 +315,62 @@ def test_secrets_of_the_rule_are_not_shown(offline: CommandLine) -> None:
         assert 3 == ran.code
         assert "redacted:" in ran.out
         assert "s3cr3t" not in ran.out + ran.err + Path(offline.folder / "report.xml").read_text()
+
+
+# --- the org's own test -------------------------------------------------------------------------------------
+
+TRIGGER = str(EXAMPLES / "trigger.yaml")
+REMOTE = ("test", TRIGGER, "--cases", str(EXAMPLES / "trigger-cases.yaml"), "--remote")
+
+
+@pytest.mark.loopback
+def test_the_org_agrees(ebrule: CommandLine) -> None:
+    """``--remote`` asks the org about the saved rule; where both say the same, the case passes."""
+    assert 0 == ebrule("update", "--file", TRIGGER).code
+    ran = ebrule(*REMOTE)
+
+    assert (0, "") == (ran.code, ran.err)
+    assert ran.out.endswith("4 cases passed\n")
+
+
+@pytest.mark.loopback
+def test_the_org_disagrees(ebrule: CommandLine) -> None:
+    """A case on which org and file differ fails, with both views, whatever was expected."""
+    assert 0 == ebrule("update", "--file", TRIGGER).code
+    event = {"mediaType": "VOICE", "direction": "INBOUND", "interactingDurationMs": 12_000}
+    text = Path(TRIGGER).read_text().replace("value: 20000", "value: 10000")
+    rule = ebrule.file("other.yaml", text)
+    cases = case_file(ebrule, case("12 s", "no-match", event=event), case("12 s again", event={**event}))
+    ran = ebrule("test", rule, "--cases", cases, "--remote")
+
+    assert 3 == ran.code
+    assert "  FAIL  12 s: ebrule says no-match, the org says match\n" in ran.out
+    assert "12 s again: expected match, but it does not match; ebrule says no-match, the org says match\n" in ran.out
+    assert "          the org: $.interactingDurationMs LessThan   true\n" in ran.out
+    assert "The org tests the rule as it has saved it." in ran.err
+    document = ebrule("test", rule, "--cases", cases, "--remote", "--output", "json").json
+    assert ("failed", "no-match", "match") == (
+        document["result"],
+        document["cases"][0]["got"],
+        document["cases"][0]["org"],
+    )
+
+
+@pytest.mark.loopback
+def test_a_rule_that_the_org_does_not_have(ebrule: CommandLine) -> None:
+    """Only a saved rule can be tested by the org: 6, in one JSON document too."""
+    ran = ebrule(*REMOTE, "--rule-id", "nobody", "--output", "json")
+
+    assert (6, "rule-not-found") == (ran.code, ran.json["error"]["code"])
+
+
+def test_what_the_org_cannot_be_asked(offline: CommandLine) -> None:
+    """A kind whose API has no test, a file without an id, or no org at all, is told before anything is sent."""
+    cases = case_file(offline, case())
+    kind = offline("test", offline.rule(), "--cases", cases, "--remote")
+    assert (2, True) == (kind.code, "the API has no test of EventBridge routing rules" in kind.err)
+
+    nameless = offline.file("trigger.yaml", Path(TRIGGER).read_text().replace("id: demo-trigger", "", 1))
+    unknown = offline("test", nameless, "--cases", cases, "--remote")
+    assert (2, True) == (unknown.code, "Add --rule-id ID." in unknown.err)
+    assert 4 == offline(*REMOTE).code

@@ -259,6 +259,33 @@ def test_nothing_but_get_leaves_a_read_only_client(wire: Wire, pace: Pace, notic
     assert org.get("/x").status == 200
 
 
+def test_a_preview_may_ask_the_orgs_test(wire: Wire, pace: Pace) -> None:
+    """The one POST that changes nothing leaves even then, and once more with a new token after a 401."""
+    transport = wire(reply(401), reply(200))
+    org = client(transport, pace, "old", "new", read_only=True)
+
+    assert org.ask("/api/v2/processautomation/triggers/t-1/test", b"{}").status == 200
+    assert [("POST", b"{}", "Bearer old"), ("POST", b"{}", "Bearer new")] == [
+        (each.method, each.body, each.headers["Authorization"]) for each in transport.requests
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v2/processautomation/triggers", "/api/v2/processautomation/triggers/t-1",
+        "/api/v2/processautomation/triggers/a/b/test", "/api/v2/processautomation/triggers//test",
+        "/api/v2/processautomation/triggers/t-1/test?x", "/api/v2/processautomation/triggers/t-1/test\n",
+        "/x/api/v2/processautomation/triggers/t-1/test", "/oauth/token",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("read_only", [True, False])
+def test_no_other_post_leaves(wire: Wire, pace: Pace, path: str, read_only: bool) -> None:
+    """Whatever else a POST could create or start is held back, in every run."""
+    with pytest.raises(WriteRefusedError):
+        client(wire(), pace, read_only=read_only).ask(path, b"{}")
+
+
 @pytest.mark.parametrize(
     "path",
     ["http://evil.example", "https://evil.example/x", "@evil.example/x", ".evil.example", ":1@evil", "", "x"],

@@ -1,4 +1,4 @@
-"""``ebrule test``: does the rule match the events that it should? Offline."""
+"""``ebrule test``: does the rule match the events that it should? Offline, unless the org is to be asked too."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ebrule.cases import Case, CaseResult
+    from ebrule.plan import RuleFile
     from ebrule.rules.matching import Finding
 
 HELP = """Test which events a rule matches, without asking the org.
+
+With --remote, the org's own test is asked too, of the rule as it is saved: a case on which the two disagree fails.
 
 A case file has a list "cases", each with a name, an event (or an event_file beside it), and expect: match or no-match.
 
@@ -27,6 +30,7 @@ Examples:
   ebrule test rule.yaml --cases cases.yaml --run "45 s"       only the cases whose name matches
   ebrule test rule.yaml --cases cases.yaml --junit report.xml
   ebrule show demo-rule -o yaml | ebrule test - --cases cases.yaml
+  ebrule test trigger.yaml --cases cases.yaml --remote        does the org agree? (triggers)
 """
 
 _SHOWN = 60
@@ -38,9 +42,12 @@ class TestCommand:
 
     rule: str
     cases: Sequence[str]
+    connection: o.Connection
     pattern: str | None = None
     junit: Path | None = None
     kind: str | None = None
+    rule_id: str | None = None
+    remote: bool = False
     output: o.Output = o.Output.TEXT
 
 
@@ -54,6 +61,8 @@ def run(command: TestCommand, screen: Screen) -> int:
         raise UsageError("only one file can be standard input", hint="Name the others.")
     rule = load_rule(command.rule, kind=command.kind)
     results = run_cases(rule, _selected(command))
+    if command.remote:
+        results = _with_org(command, rule, results, screen)
     if command.junit is not None:
         _write_junit(command.junit, rule.document.source.name, results)
     if command.output is o.Output.JSON:
@@ -88,6 +97,25 @@ def _selected(command: TestCommand) -> list[Case]:
     return selected
 
 
+def _with_org(command: TestCommand, rule: RuleFile, results: Sequence[CaseResult], screen: Screen) -> list[CaseResult]:
+    """Return the results with the org's answers."""
+    from ebrule.cases import ask_org
+    from ebrule.cli.connection import opened
+    from ebrule.core.auth import connect
+    from ebrule.core.trial import trial_of
+    from ebrule.errors import UsageError
+
+    trial_of(rule.kind)  # what cannot be asked needs no org to be told so
+    rule_id = command.rule_id or rule.rule_id
+    if rule_id is None:
+        raise UsageError("which rule is the org to test? The file does not say", hint="Add --rule-id ID.")
+    with (
+        opened(command.connection, screen) as org,
+        connect(org.settings.require_org(), org.settings.network, org.pace, read_only=True) as session,
+    ):
+        return ask_org(session.reader, rule.kind, rule_id, results)
+
+
 def _document(kind: str, rule: str, results: Sequence[CaseResult]) -> dict[str, Any]:
     from ebrule.operation import SCHEMA_VERSION
 
@@ -105,6 +133,7 @@ def _document(kind: str, rule: str, results: Sequence[CaseResult]) -> dict[str, 
                 "expect": result.case.expect,
                 "got": result.got,
                 "passed": result.passed,
+                "org": result.org,
                 "conditions": [vars(finding) for finding in result.findings],
             }
             for result in results
@@ -126,19 +155,35 @@ def _show(screen: Screen, results: Sequence[CaseResult]) -> None:
     failed = sum(not result.passed for result in results)
     cases = f"{len(results)} case{'' if len(results) == 1 else 's'}"
     screen.out(f"{failed} of {cases} failed" if failed else f"{cases} passed")
+    if not all(result.agreed for result in results):
+        screen.err("The org tests the rule as it has saved it. Does the file say the same? See: ebrule diff")
 
 
 def _explanation(result: CaseResult) -> list[str]:
-    """Return what was expected and what happened, then one line for each condition of the rule."""
-    happened = "but it matches" if result.got == "match" else "but it does not match"
-    lines = [f"expected {result.case.expect}, {happened}"]
+    """Return what was expected and what happened, then one line for each condition of the rule, and of the org's."""
+    said = []
+    if result.got != result.case.expect:
+        happened = "matches" if result.got == "match" else "does not match"
+        said.append(f"expected {result.case.expect}, but it {happened}")
+    if not result.agreed:
+        said.append(f"ebrule says {result.got}, the org says {result.org}")
+    return ["; ".join(said), *_findings(result), *_org_criteria(result)]
+
+
+def _findings(result: CaseResult) -> list[str]:
     if not result.findings:
-        return [*lines, "the rule has no conditions: every event matches"]
+        return ["the rule has no conditions: every event matches"]
     rows = [
         (_found(finding), _short(one_line(finding.text)), str(finding.result).lower()) for finding in result.findings
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    return [*lines, *(f"{found:<{widths[0]}}   {text:<{widths[1]}}   {holds}" for found, text, holds in rows)]
+    return [f"{found:<{widths[0]}}   {text:<{widths[1]}}   {holds}" for found, text, holds in rows]
+
+
+def _org_criteria(result: CaseResult) -> list[str]:
+    if result.agreed:
+        return []
+    return [f"the org: {_short(one_line(text))}   {str(holds).lower()}" for text, holds in result.org_criteria]
 
 
 def _found(finding: Finding) -> str:
@@ -161,7 +206,9 @@ def _write_junit(file: Path, rule: str, results: Sequence[CaseResult]) -> None:
         raise UsageError(f"{file} cannot be written: {reason}", hint="Give --junit another file.") from error
 
 
+@o.with_connection
 def command(
+    connection: o.Connection,
     rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule file; - is standard input.")],
     cases: Annotated[
         list[str], typer.Option("--cases", metavar="FILE", help="A case file (repeatable); - is standard input.")
@@ -171,6 +218,8 @@ def command(
     ] = None,
     junit: o.Junit = None,
     kind: o.KindOption = None,
+    rule_id: o.RuleIdOption = None,
+    remote: Annotated[bool, typer.Option("--remote", help="Ask the org too, about the rule as it is saved.")] = False,
     output: o.OutputOption = o.Output.TEXT,
 ) -> int:
-    return run(TestCommand(rule, cases, pattern, junit, kind, output), Screen())
+    return run(TestCommand(rule, cases, connection, pattern, junit, kind, rule_id, remote, output), Screen())

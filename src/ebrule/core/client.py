@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import ssl
 import time
 import zlib
@@ -183,6 +184,10 @@ def _words(error: httpx.HTTPError) -> str:
     return _WORDS.get(type(error)) or str(error) or type(error).__name__
 
 
+_QUESTION = re.compile(r"/api/v2/processautomation/triggers/[A-Za-z0-9._-]+/test", re.ASCII)
+"""The only POST that the API is ever sent: whether a saved trigger matches an event. It changes nothing."""
+
+
 class WriteRefusedError(Exception):
     """A request that could change something was about to leave a run that must not. A bug in ebrule."""
 
@@ -201,7 +206,7 @@ class Client:
     """Requests to one org's API.
 
     Each request goes to the configured origin only, carries the present token, ends within its limit, and is told
-    to the observer. With ``read_only``, nothing but GET leaves.
+    to the observer. With ``read_only``, nothing but GET leaves, and what :meth:`ask` sends.
 
     Args:
         transport: what carries the requests.
@@ -225,11 +230,16 @@ class Client:
 
         Raises a :class:`TransportError` where no reply came.
         """
-        header = self._tokens.header()
-        reply = self._send("GET", path, header)
-        if reply.status == HTTPStatus.UNAUTHORIZED and self._tokens.renew(header):
-            reply = self._send("GET", path, self._tokens.header())
-        return reply
+        return self._settle("GET", path)
+
+    def ask(self, path: str, body: bytes) -> Reply:
+        """POST ``body``, which is JSON, to a path that changes nothing by it, as :meth:`get` does.
+
+        Raises a :class:`TransportError` where no reply came.
+        """
+        if not _QUESTION.fullmatch(path):
+            raise WriteRefusedError(f"POST {path}")
+        return self._settle("POST", path, body)
 
     def put(self, path: str, body: bytes) -> Reply:
         """PUT ``body``, which is JSON, to ``path``, exactly once.
@@ -244,10 +254,17 @@ class Client:
         """Replace a token that a PUT was refused with; return whether to try once more."""
         return self._tokens.renew(self._tokens.header())
 
+    def _settle(self, method: str, path: str, body: bytes | None = None) -> Reply:
+        header = self._tokens.header()
+        reply = self._send(method, path, header, body)
+        if reply.status == HTTPStatus.UNAUTHORIZED and self._tokens.renew(header):
+            reply = self._send(method, path, self._tokens.header(), body)
+        return reply
+
     def _send(
         self, method: str, path: str, authorization: str, body: bytes | None = None, limit: float = CALL_SECONDS
     ) -> Reply:
-        if self._read_only and method != "GET":
+        if self._read_only and method not in ("GET", "POST"):  # a POST got here through its own gate
             raise WriteRefusedError(f"{method} {path}")
         url = self._origin + path
         if not path.startswith("/") or origin_of(url) != origin_of(self._origin):

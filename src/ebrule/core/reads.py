@@ -97,7 +97,7 @@ class Patience:
 
 
 class Reader:
-    """GETs of one run."""
+    """What one run asks the org, none of which changes anything."""
 
     def __init__(self, client: Client, patience: Patience) -> None:
         self._client = client
@@ -108,7 +108,14 @@ class Reader:
 
         Raises :class:`AccessError`, :class:`UnavailableError` or :class:`InvalidRuleError`, as the reply was.
         """
-        reply = self._patience.answer(lambda: self._client.get(path), doing)
+        return self._object(lambda: self._client.get(path), doing)
+
+    def ask(self, path: str, body: bytes, doing: str) -> Reply | None:
+        """Return the reply of a POST that changes nothing, as :meth:`read` does that of a GET; raises the same."""
+        return self._object(lambda: self._client.ask(path, body), doing)
+
+    def _object(self, send: Callable[[], Reply], doing: str) -> Reply | None:
+        reply = self._patience.answer(send, doing)
         meaning = meaning_of(reply)
         if meaning is Meaning.NOT_FOUND:
             return None

@@ -114,6 +114,7 @@ class Kind:
         immutable: dotted paths that an update cannot change, each with what to do instead.
         identity: dotted paths that say what the rule is rather than what it does: a change needs consent.
         has_own_id: whether the ``id`` in a rule's data is the rule's id.
+        trial: path of the org's own test of a saved rule, with ``{id}``, where the API has one.
         health: a path that tells whether the org has this kind, where that is not certain.
         write_scopes: the scopes of which an update needs one.
         reference_scopes: those of which a check of the references needs one, beyond what reading a rule needs.
@@ -134,6 +135,7 @@ class Kind:
     immutable: Mapping[str, str] = field(default_factory=dict)
     identity: frozenset[str] = frozenset()
     has_own_id: bool = True
+    trial: str | None = None
     health: str | None = None
     write_scopes: frozenset[str] = frozenset()
     reference_scopes: frozenset[str] = frozenset()

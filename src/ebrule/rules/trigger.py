@@ -150,6 +150,7 @@ TRIGGER = Kind(
     model=Trigger,
     resource=f"{TRIGGERS}/{{id}}",
     listing=TRIGGERS,
+    trial=f"{TRIGGERS}/{{id}}/test",
     write_scopes=frozenset({"process-automation"}),
     reference_scopes=frozenset({"architect", "architect:readonly"}),
     event_type="genesys.processautomation.trigger.updated",

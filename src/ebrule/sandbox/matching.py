@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 MISSING: Final = object()
 """Stands for what an event does not have."""
 
-_STEP: Final = re.compile(r"""\.([^\s.\[\]'"$@*?(),:]+)|\[(\d{1,9})\]|\['([^']*)'\]|\["([^"]*)"\]""")
+_NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_STEP: Final = re.compile(r"""\.([^\s.\[\]'"$@*?(),:]+)|\.?\[(\d{1,9})\]|\.?\['([^']*)'\]|\.?\["([^"]*)"\]""")
 
 
 class PathError(ValueError):
@@ -92,30 +93,40 @@ def _is_number(value: Any) -> bool:
 
 def _equal(left: Any, right: Any) -> bool:
     if _is_number(left) and _is_number(right):
-        return bool(left == right)
+        return _decimal(left) == _decimal(right)
     # Of a number and a text, the right one is taken for what the left one is.
     if _is_number(left) and isinstance(right, str):
-        return Decimal(json.dumps(left)) == _number(right)
+        return _decimal(left) == _number(right)
     if isinstance(left, str) and _is_number(right):
-        return left == json.dumps(right)
+        return left == str(_decimal(right))
+    return _is_like(left, right)
+
+
+def _is_like(left: Any, right: Any) -> bool:
+    """Tell whether two values are exactly alike, as Java's collections compare: 1 is not 1.0 there."""
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(_equal(ours, theirs) for ours, theirs in zip(left, right, strict=True))
+        return len(left) == len(right) and all(_is_like(ours, theirs) for ours, theirs in zip(left, right, strict=True))
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_equal(value, right[key]) for key, value in left.items())
+        return left.keys() == right.keys() and all(_is_like(value, right[key]) for key, value in left.items())
     return type(left) is type(right) and bool(left == right)
+
+
+def _decimal(number: float) -> Decimal:
+    return Decimal(json.dumps(number))
 
 
 def _number(text: str) -> Decimal | None:
     try:
-        return Decimal(text)
+        return Decimal(text) if _NUMBER.fullmatch(text) else None
     except InvalidOperation:
         return None
 
 
 def _ordered(compare: Check) -> Check:
     def check(left: Any, right: Any) -> bool:
-        comparable = (_is_number(left) and _is_number(right)) or (isinstance(left, str) and isinstance(right, str))
-        return comparable and compare(left, right)
+        if isinstance(left, str) and isinstance(right, str):
+            return compare(_utf16(left), _utf16(right))
+        return _is_number(left) and _is_number(right) and compare(_decimal(left), _decimal(right))
 
     return check
 
@@ -131,6 +142,8 @@ def _contains(left: Any, right: Any) -> bool:
 
 
 def _has_all(left: Any, right: Any) -> bool:
+    if isinstance(left, dict):
+        return isinstance(right, list)  # odd, but so it is in Jayway: of an object, nothing is asked
     return isinstance(left, list) and isinstance(right, list) and all(_is_in(item, left) for item in right)
 
 
@@ -139,7 +152,15 @@ def _exists(left: Any, right: Any) -> bool:
 
 
 def _has_size(left: Any, right: Any) -> bool:
-    return isinstance(left, (str, list)) and _is_number(right) and len(left) == right
+    if isinstance(left, str):
+        left = _utf16(left)
+    return isinstance(left, list) and _is_number(right) and len(left) == int(right)
+
+
+def _utf16(text: str) -> list[int]:
+    """Return a text as Java has it: characters of 16 bits."""
+    units = text.encode("utf-16-be", "surrogatepass")
+    return [units[at] << 8 | units[at + 1] for at in range(0, len(units), 2)]
 
 
 def _starts_with(left: Any, right: Any) -> bool:

@@ -8,19 +8,18 @@ goes with the first id that is found.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from ebrule.configured import configured_kinds
 from ebrule.errors import AccessError, UsageError
+from ebrule.hosts import REGIONS, SANDBOX, checked_url, domain_of
 from ebrule.profiles import Profile, find_profile
 from ebrule.rules.registry import KINDS
-from ebrule.spelling import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,31 +27,6 @@ if TYPE_CHECKING:
     from ebrule.rules.kind import Kind
 
 DEFAULT_DEADLINE = 120.0
-
-REGIONS = {
-    "us-east-1": "mypurecloud.com",
-    "us-east-2": "use2.us-gov-pure.cloud",
-    "us-west-2": "usw2.pure.cloud",
-    "ca-central-1": "cac1.pure.cloud",
-    "mx-central-1": "mxc1.pure.cloud",
-    "sa-east-1": "sae1.pure.cloud",
-    "eu-west-1": "mypurecloud.ie",
-    "eu-west-2": "euw2.pure.cloud",
-    "eu-central-1": "mypurecloud.de",
-    "eu-central-2": "euc2.pure.cloud",
-    "eusc-de-east-1": "edee1.eusc-pure.cloud",
-    "me-central-1": "mec1.pure.cloud",
-    "ap-southeast-1": "apse1.pure.cloud",
-    "ap-southeast-2": "mypurecloud.com.au",
-    "ap-northeast-1": "mypurecloud.jp",
-    "ap-northeast-2": "apne2.pure.cloud",
-    "ap-northeast-3": "apne3.pure.cloud",
-    "ap-south-1": "aps1.pure.cloud",
-}
-"""AWS region → domain (source: the Terraform provider's and the official SDK's tables)."""
-
-SANDBOX = "sandbox"
-"""The region of the built-in sandbox; whoever starts it passes its URL as well."""
 
 NO_ORG = "no org to talk to"
 NO_ORG_HINT = (
@@ -221,11 +195,12 @@ _TOKEN = "GENESYSCLOUD_ACCESS_TOKEN"  # noqa: S105 - a variable's name
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an org is, as it was told: a URL goes before a region."""
+    """Where an org is, as it was told, by a profile or otherwise: a URL goes before a region."""
 
     region: str | None
     api_url: str | None
     login_url: str | None
+    profile: Profile | None = None
 
     @property
     def is_told(self) -> bool:
@@ -267,7 +242,7 @@ def _place(options: Options, environ: Mapping[str, str], profile: Profile | None
     )
     if profile is None or place.is_told:
         return place
-    return _Place(profile.region, profile.api_url, place.login_url or profile.login_url)
+    return _Place(profile.region, profile.api_url, place.login_url or profile.login_url, profile)
 
 
 def _credentials(options: Options, environ: Mapping[str, str], profile: Profile | None) -> _Credentials:
@@ -286,20 +261,28 @@ def _credentials(options: Options, environ: Mapping[str, str], profile: Profile 
     return _Credentials(str(profile), profile.client_id, profile.client_secret, names=names)
 
 
+def _urls(place: _Place) -> tuple[str, str]:
+    """Return the URLs of API and login host."""
+    login_url = checked_url(place.login_url, "--login-url") if place.login_url else None
+    if place.api_url:
+        api_url = checked_url(place.api_url, "--api-url")
+        return api_url, login_url or api_url
+    domain = domain_of(place.region or "")
+    return f"https://api.{domain}", login_url or f"https://login.{domain}"
+
+
 def _org(
     options: Options, environ: Mapping[str, str], profile: Profile | None
 ) -> tuple[Org | None, AccessError | None]:
     place = _place(options, environ, profile)
-    if place.api_url:
-        api_url = checked_url(place.api_url, "--api-url")
-        login_url = checked_url(place.login_url, "--login-url") if place.login_url else api_url
-    elif place.region:
-        domain = domain_of(place.region)
-        api_url = f"https://api.{domain}"
-        login_url = checked_url(place.login_url, "--login-url") if place.login_url else f"https://login.{domain}"
-    else:
+    if not place.is_told:
         why = f"{NO_ORG}: {profile} has no region" if profile else NO_ORG
         return None, AccessError(why, hint=NO_ORG_HINT, code="no-credentials")
+    try:
+        api_url, login_url = _urls(place)
+    except UsageError as error:
+        error.message = f"{place.profile}: {error.message}" if place.profile else error.message
+        raise
 
     name = _name_of(api_url, place.region)
     who = _credentials(options, environ, profile)
@@ -337,73 +320,10 @@ def _warnings(options: Options, environ: Mapping[str, str], profile: Profile | N
         yield f"{' and '.join(winning)} of the environment go before what profile {profile.name} says"
 
 
-def domain_of(region: str) -> str:
-    """Return the domain of an AWS region, or of what people paste: ``api.mypurecloud.ie``, the address of the web app.
-
-    Raises :class:`UsageError`, with the nearest name, for a region that is not known.
-    """
-    name = _host_in(region.strip().lower())
-    if name.replace("_", "-") in REGIONS:  # the gc CLI spells some of them so
-        return REGIONS[name.replace("_", "-")]
-    for prefix in ("", "api.", "login.", "my.", "apps."):
-        if name.startswith(prefix) and name[len(prefix) :] in REGIONS.values():
-            return name[len(prefix) :]
-    if name == SANDBOX:
-        hint = "The command line starts it; elsewhere run `ebrule sandbox serve` and give its address as api_url."
-        raise UsageError("the sandbox has no address of its own", hint=hint, code="unknown-region")
-    near = nearest(name, [*REGIONS, *REGIONS.values(), SANDBOX])
-    hint = f'Did you mean "{near}"?' if near else f"Regions: {', '.join(REGIONS)}; their domains; or sandbox."
-    raise UsageError(f"{region!r} is no region", hint=hint, code="unknown-region")
-
-
-def _host_in(text: str) -> str:
-    try:
-        return urlsplit(text if "://" in text else f"//{text}").hostname or ""
-    except ValueError:
-        return ""
-
-
 def _name_of(api_url: str, region: str | None) -> str:
     host = urlsplit(api_url).netloc
     by_host = {f"api.{domain}": name for name, domain in REGIONS.items()}
     return by_host.get(host) or (SANDBOX if region == SANDBOX else host)
-
-
-def checked_url(text: str, what: str) -> str:
-    """Return ``text`` if it is an https URL, or an http one to a loopback address.
-
-    Scheme and host come back in lower case, and without a trailing slash.
-
-    Raises :class:`UsageError` otherwise; ``what`` names the setting. Userinfo, query and fragment are refused.
-    """
-    try:
-        parts = urlsplit(text)
-        port_is_right = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, port_is_right = urlsplit(""), False
-    if parts.scheme not in ("https", "http") or not parts.hostname or not port_is_right:
-        raise UsageError(f"{what} is no http or https URL", hint=f"{what} https://host", code="bad-url")
-    if not text.isprintable() or " " in text:
-        raise UsageError(f"{what} must have no space, line break or control character", code="bad-url")
-    if parts.username is not None or "?" in text or "#" in text:
-        raise UsageError(f"{what} must have no user, query or fragment", code="bad-url")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise UsageError(
-            f"{what}: plain http is for loopback addresses only; {parts.hostname} is another machine",
-            hint="Use https.",
-            code="plain-http",
-        )
-    return urlunsplit(parts._replace(netloc=parts.netloc.lower())).rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is this machine's own loopback."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

@@ -8,8 +8,9 @@ import pytest
 
 from ebrule.configured import configured_kinds
 from ebrule.errors import UsageError
+from ebrule.hosts import SANDBOX
 from ebrule.rules.registry import KINDS
-from ebrule.settings import SANDBOX, Options, load_settings
+from ebrule.settings import Options, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

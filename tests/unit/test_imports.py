@@ -23,7 +23,7 @@ FLOORS = [
     ["patch"],
     ["core"],
     ["rulefile", "redaction", "settings", "configured"],
-    ["rules", "profiles"],
+    ["rules", "profiles", "hosts"],
     ["errors", "__init__", "sanitizer", "spelling", "diagnostics"],
 ]
 """The rooms from the top floor down."""

@@ -25,6 +25,6 @@ def complete_kind(incomplete: str) -> list[str]:
 
 def complete_region(incomplete: str) -> list[str]:
     """Return the AWS regions that begin so, and the sandbox."""
-    from ebrule.settings import REGIONS, SANDBOX
+    from ebrule.hosts import REGIONS, SANDBOX
 
     return [name for name in (*REGIONS, SANDBOX) if name.startswith(incomplete)]

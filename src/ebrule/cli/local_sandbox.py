@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from ebrule.errors import UsageError
-from ebrule.settings import SANDBOX, Options, is_loopback, state_dir_of
+from ebrule.hosts import SANDBOX, is_loopback
+from ebrule.settings import Options, state_dir_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

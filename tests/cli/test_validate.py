@@ -80,6 +80,7 @@ def test_text_and_data_are_checked_in_one_run(offline: CommandLine) -> None:
         ("priority: 50", "priority: 50\non: 1", ["ambiguous-scalar"]),
         ("priority: 50", "<<: *base", ["merge-key", "alias"]),
         ("kind: eventbridge", "kind: on", ["ambiguous-scalar"]),
+        ("priority: 50", 'priority: 50\n"\\ud800": 1', ["invalid-escape"]),
     ],
 )
 def test_what_follows_from_a_mistake_is_not_told_too(

@@ -176,7 +176,7 @@ def _problem(model: type[BaseModel], detail: ErrorDetails, data: Data) -> Proble
         bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
         name = _HUMP.sub("-", str(path[-1])).lower()
         return Problem(f"{name}-range", f"{where} is {value}; it must be {bound}", path, hint=f"Choose {bound}.")
-    return Problem("invalid-value", f"{where}: {detail['msg']}", path, hint=_description(model, path))
+    return Problem("invalid-value", f"{where or 'the whole'}: {detail['msg']}", path, hint=_description(model, path))
 
 
 def _path(location: tuple[int | str, ...], data: Any) -> Path:
@@ -189,6 +189,8 @@ def _path(location: tuple[int | str, ...], data: Any) -> Path:
         if (isinstance(part, int) and isinstance(data, list)) or (isinstance(data, Mapping) and part in data):
             path.append(part)
             data = data[part]  # type: ignore[index]  # a list by a number, a mapping by a key
+    if not location:  # the whole is not what can be looked into
+        return ()
     last = location[-1]
     return (*path, last) if isinstance(data, Mapping) or isinstance(last, int) else tuple(path)
 

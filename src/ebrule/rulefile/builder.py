@@ -26,6 +26,8 @@ _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _SUBSTITUTION: Final = re.compile(r"\$\$\{|\$\{(?P<inner>[^{}]*)\}|\$\{")
 _VARIABLE: Final = re.compile(r"env:(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
 _NOTHING: Final = object()
+# What takes the place of half a character, so that the rest can be checked.
+_NO_CHARACTER: Final = "\ufffd"
 
 
 class Stop(Exception):  # noqa: N818 - not an error of its own: the builder's problems say what is wrong
@@ -75,6 +77,7 @@ class Builder:
         if isinstance(value, str) and _SURROGATE.search(value):
             hint = "write the character itself, or both halves if this is JSON"
             self.report("invalid-escape", start, end, what="half of a surrogate pair", hint=hint)
+            value = _SURROGATE.sub(_NO_CHARACTER, value)
         if self.awaits_key:
             self._add_key(value, start, end)
             return
@@ -253,6 +256,7 @@ class Builder:
             return ""
         if _SURROGATE.search(value):
             self.report("invalid-variable", start, end, name=name)
+            value = _SURROGATE.sub(_NO_CHARACTER, value)
         self._filled_in += len(value)
         if self._filled_in > MAX_FILLED_IN:
             self.stop("substitution-too-large", start, end, limit=MAX_FILLED_IN)

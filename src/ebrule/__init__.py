@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         VersionGoneError,
     )
     from ebrule.operation import UpdateResult
-    from ebrule.pipeline import plan_update, update_rule
+    from ebrule.pipeline import plan_update, rollback_rule, update_rule
     from ebrule.plan import Examined, RuleFile, load_rule, validate_rule
     from ebrule.rules.changes import Change
     from ebrule.rules.kind import Kind, Rule
@@ -91,6 +91,7 @@ _HOMES = {
     "ebrule.operation": ("UpdateResult",),
     "ebrule.pipeline": (
         "plan_update",
+        "rollback_rule",
         "update_rule",
     ),
     "ebrule.plan": (
@@ -157,6 +158,7 @@ __all__ = [
     "load_settings",
     "make_event",
     "plan_update",
+    "rollback_rule",
     "run_cases",
     "send_event",
     "update_rule",

@@ -53,6 +53,8 @@ def _compare(desired: Desired, base: Rule, options: UpdateOptions, history: Hist
     merge = merge3(kind.shape, was, make_plan(desired, older).wanted, theirs)
     if options.is_pinned(desired.version):
         hint = "To merge with what changed since, give --on-conflict merge."
+        if desired.recorded is not None:
+            hint += f" To undo that too, give --expect-version {base.version}."
         if options.expect_version is not None:
             hint = f"Look at the rule as it is now; then expect version {base.version}, or none."
         raise VersionGoneError(moved, merge.overlaps, hint=hint)

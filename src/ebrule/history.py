@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ebrule.rules.changes import diff
 
 if TYPE_CHECKING:
-    from ebrule.core.audit import AuditLog
+    from ebrule.core.audit import AuditLog, KnownState
     from ebrule.plan import Plan
     from ebrule.redaction import Redactor
     from ebrule.rules.changes import Change
@@ -46,6 +46,10 @@ class History:
         self._rule_id = rule_id
         self._region = region
 
+    def last(self) -> KnownState | None:
+        """Return the newest state that this ledger knows it applied, with secrets redacted, or None."""
+        return self._ledger.last_applied(self._rule_id, self._kind.name, region=self._region)
+
     def content_at(self, version: int, *known: Any) -> dict[str, Any] | None:
         """Return the rule's content at a version, or None where the ledger does not know it.
 
@@ -59,7 +63,7 @@ class History:
 
     def drift(self, plan: Plan) -> Drift | None:
         """Return what others changed since this ledger's last update of the rule, or None where they did not."""
-        last = self._ledger.last_applied(self._rule_id, self._kind.name, region=self._region)
+        last = self.last()
         if last is None or last.version >= plan.base.version:
             return None
         shape, redacted = self._kind.shape, self._redactor.data

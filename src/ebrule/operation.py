@@ -46,7 +46,7 @@ class UpdateResult:
     """What became of an update. Sensitive values are redacted throughout.
 
     Attributes:
-        result: ``updated``, ``unchanged``, ``planned``, ``failed`` or ``unknown``.
+        result: ``updated``, ``rolled_back``, ``unchanged``, ``planned``, ``failed`` or ``unknown``.
         kind: name of the rule's kind, once it is known.
         rule_id: the rule, once it is known.
         rule_name: what people call it.

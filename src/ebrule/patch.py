@@ -83,7 +83,7 @@ def patched(document: Document, shape: Shape, assignments: Iterable[Assignment])
     """
     data, paths, secrets = deepcopy(document.data), set(document.assigned), set(document.secrets)
     for assignment in assignments:
-        paths.add(_assign(data, shape, assignment))
+        paths.add(assign(data, shape, assignment))
         secrets |= assignment.secrets
     return replace(document, data=data, assigned=frozenset(paths), secrets=frozenset(secrets))
 
@@ -102,6 +102,7 @@ class Patch:
     fields: Mapping[str, Any] | None = None
     warnings: tuple[Problem, ...] = ()
     source: Source = _SOURCE
+    recorded: None = None
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -123,7 +124,7 @@ class Patch:
         touched = {}
         for assignment in self.assignments:
             if assignment.value is not KEEP:
-                _assign(said, self.kind.shape, assignment)
+                assign(said, self.kind.shape, assignment)
             name = assignment.path[0]
             touched[name] = said.get(name)
         # What else may be odd about the rule is the org's own.
@@ -135,8 +136,25 @@ class Patch:
         return overlay(self.kind.shape, content, touched, lambda _path, value, _present: value)
 
 
-def _assign(data: Any, shape: Shape, assignment: Assignment) -> Path:
-    """Put the value where the path leads, and return the path with its lists' indexes."""
+def value_at(data: Any, shape: Shape, steps: tuple[str, ...]) -> Any:
+    """Return what stands where the path leads.
+
+    Raises:
+        InvalidRuleError: it leads nowhere.
+    """
+    path: Path = ()
+    for step in steps:
+        place = _place(data, shape, path, step)
+        path, data = (*path, place), data.get(place) if isinstance(data, dict) else data[place]
+    return data
+
+
+def assign(data: Any, shape: Shape, assignment: Assignment) -> Path:
+    """Put the value where the path leads, and return the path with its lists' indexes.
+
+    Raises:
+        InvalidRuleError: the path leads nowhere.
+    """
     path: Path = ()
     for step in assignment.path[:-1]:
         place = _place(data, shape, path, step)
@@ -145,10 +163,12 @@ def _assign(data: Any, shape: Shape, assignment: Assignment) -> Path:
             data[place] = {}
         data = data[place]
     place = _place(data, shape, path, assignment.path[-1])
-    if isinstance(data, list) and assignment.value is None:
+    if assignment.value is None and isinstance(data, list):
         del data[int(place)]
+    elif assignment.value is None and path:
+        data.pop(place, None)
     else:
-        data[place] = assignment.value
+        data[place] = assignment.value  # of a field, null is what takes it away
     return (*path, place)
 
 

@@ -12,6 +12,7 @@ from ebrule.core.pace import Pace
 from ebrule.errors import UsageError
 from ebrule.patch import Patch, parse_assignment
 from ebrule.plan import load_rule
+from ebrule.rollback import load_recorded
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 from ebrule.run import Run
 from ebrule.update_options import UpdateOptions
@@ -58,6 +59,38 @@ def update_rule(
     options = options or UpdateOptions()
     load = partial(_load, settings, source, options, environ, stdin)
     return Run(settings, options, pace, environ, transport).run(load)
+
+
+def rollback_rule(
+    settings: Settings,
+    options: UpdateOptions,
+    to_version: int | None = None,
+    *,
+    pace: Pace | None = None,
+    environ: Mapping[str, str] | None = None,
+    transport: Transport | None = None,
+) -> UpdateResult:
+    """Bring one rule back to an earlier state that the ledger knows, as safely as :func:`update_rule`.
+
+    Args:
+        settings: the org, the ledger, the webhook.
+        options: the rule, and what to allow; assignments stand in for secrets that the ledger does not have.
+        to_version: the state to go back to; by default what the ledger's last update of the rule began with.
+        pace: the run's time; by default one with the settings' deadline.
+        environ: where ``${env:NAME}`` and the actor come from; by default the process's environment.
+        transport: what carries the requests; by default what the settings say.
+
+    Returns:
+        The result, ``rolled_back`` or ``unchanged``, or ``planned`` for a dry run.
+
+    Raises:
+        EbruleError: as :func:`update_rule` does. Where somebody changed the rule since the ledger's last update, that
+            is a conflict, unless the options say to merge, or expect the present version.
+    """
+    pace = pace or Pace(settings.deadline)
+    environ = os.environ if environ is None else environ
+    load = partial(load_recorded, settings, options, to_version, pace=pace, environ=environ)
+    return Run(settings, options, pace, environ, transport, done="rolled_back").run(load)
 
 
 def _load(

@@ -26,7 +26,7 @@ class Desired(Protocol):
 
     ``fields`` are the fields that are said, or None where it takes the present rule to tell. ``rule_id`` is the rule,
     and ``version`` the one that it was made from, where they are said. ``source`` is what problems point into.
-    ``secrets`` must never be shown.
+    ``secrets`` must never be shown. ``recorded`` is what the ledger has of it, where it comes from there.
     """
 
     @property
@@ -43,6 +43,8 @@ class Desired(Protocol):
     def secrets(self) -> frozenset[str]: ...  # noqa: D102 - the class tells
     @property
     def warnings(self) -> tuple[Problem, ...]: ...  # noqa: D102 - the class tells
+    @property
+    def recorded(self) -> Mapping[str, Any] | None: ...  # noqa: D102 - the class tells
 
     def over(self, base: Rule) -> Mapping[str, Any]:
         """Return the content that ``base`` is to become; raises :class:`InvalidRuleError` where it cannot be told."""
@@ -65,6 +67,7 @@ class RuleFile:
     rule_id: str | None
     version: int | None
     warnings: tuple[Problem, ...] = ()
+    recorded: None = None
 
     @property
     def source(self) -> Source:

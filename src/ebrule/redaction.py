@@ -253,6 +253,11 @@ _KEY_NAME = "redaction.key"
 _HINT = "Choose another folder with EBRULE_STATE_DIR."
 
 
+def holds_redacted(text: str) -> bool:
+    """Whether a secret, or a part of a URL, has been taken out of this text."""
+    return _REDACTED.search(text) is not None
+
+
 def without_secrets(problem: Problem, secrets: Iterable[str]) -> Problem:
     """A problem that shows nothing of these secrets; of other values, only what the redactor always hides."""
     return Redactor(os.urandom(32), secrets).problem(problem)

@@ -220,11 +220,14 @@ class Run:
         rule_id = result.rule_id or ""
         early = self._references(kind, desired.fields or {}, rule_id)
         reading = partial(fetch_rule, session.reader, kind, rule_id)
-        base, *found = self._all([reading, *reference_checks(session.reader, early)])
+        history = self._history(desired)
+        base, last, *found = self._all([reading, history.last, *reference_checks(session.reader, early)])
         _raise_any(desired, found)
         result.base_version = result.version = base.version
+        # What an earlier run knew as a secret stays one, though this one reads it from the org.
+        self.redactor = self.redactor.knowing([desired.recorded, last and last.data], base.data)
         result.rule_name = self._name_of(base)
-        compared = compare(desired, base, self.options, self._history(desired))
+        compared = compare(desired, base, self.options, history)
         plan = compared.plan
         if desired.fields is None:
             there = {reference.resource for reference in self._references(kind, base.data, rule_id)}

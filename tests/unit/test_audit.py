@@ -49,8 +49,9 @@ def log(path: Path) -> AuditLog:
 
 
 def write(log: AuditLog, record_type: str = "intent", operation_id: str = ONE, **fields: Any) -> str:
-    """Append a record about the rule ``demo`` unless ``fields`` name another."""
-    return log.append(record_type, operation_id, **{"rule_id": "demo", "kind": "eventbridge", **fields})
+    """Append a record about the rule ``demo`` unless ``fields`` name another; an intent begins with version 7."""
+    about = {"rule_id": "demo", "kind": "eventbridge", **({"base_version": 7} if record_type == "intent" else {})}
+    return log.append(record_type, operation_id, **{**about, **fields})
 
 
 def add(path: Path, raw: bytes) -> None:
@@ -483,9 +484,9 @@ def run(log: AuditLog, operation_id: str, version: int, **fields: Any) -> None:
     write(log, "outcome", operation_id, result="updated", version=version, **fields)
 
 
-def known(version: int, data: Record, operation_id: str = ONE) -> KnownState:
+def known(version: int, data: Record, operation_id: str = ONE, base: int = 7) -> KnownState:
     """What the ledger should know."""
-    return KnownState(version, data, operation_id, STAMP)
+    return KnownState(version, base, data, operation_id, STAMP)
 
 
 @pytest.mark.parametrize(
@@ -571,7 +572,7 @@ def test_an_earlier_version_is_known_as_left_or_as_found(log: AuditLog) -> None:
 
     write(log, "intent", TWO, base_version=8, before={"priority": 81}, after={})
 
-    assert known(8, {"priority": 81}, TWO) == log.state_at("demo", "eventbridge", 8)
+    assert known(8, {"priority": 81}, TWO, base=8) == log.state_at("demo", "eventbridge", 8)
 
 
 # --- operation ids ----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from ebrule.cli import (
     auth,
     diff,
     explain,
+    rollback,
     sandbox,
     show,
     test,
@@ -60,6 +61,7 @@ app.command("validate", help=validate.HELP)(validate.command)
 app.command("explain", help=explain.HELP)(explain.command)
 app.command("show", help=show.HELP)(show.command)
 app.command("diff", help=diff.HELP)(diff.command)
+app.command("rollback", help=rollback.HELP)(rollback.command)
 app.command("list", help=listing.HELP)(listing.command)
 app.command("test", help=test.HELP)(test.command)
 

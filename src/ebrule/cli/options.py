@@ -81,6 +81,15 @@ ExpectVersion = Annotated[
     int | None,
     typer.Option("--expect-version", metavar="N", min=0, help="Only if the org still has this version."),
 ]
+OnConflictOption = Annotated[
+    OnConflict | None,
+    typer.Option("--on-conflict", help="When somebody else changes the same fields meanwhile.  [default: merge]"),
+]
+MaxAttempts = Annotated[int, typer.Option("--max-attempts", metavar="N", min=1, help="How many PUTs at most.")]
+NoWebhook = Annotated[bool, typer.Option("--no-webhook", help="Tell nobody.")]
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")]
+ExitCodeOption = Annotated[bool, typer.Option("--exit-code", help="With --dry-run: 10 if there are differences.")]
 AuditLog = Annotated[Path | None, typer.Option("--audit-log", metavar="FILE", help="The ledger.  [EBRULE_AUDIT_LOG]")]
 Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML.")]
 

@@ -52,6 +52,9 @@ def _change_line(change: Change, width: int, sign: str | None) -> tuple[Part, ..
     return ("  ", (own, _SIGN_STYLES[own]), f" {change.path:<{width}}   ", (text, _SIGN_STYLES[own]))
 
 
+_DONE = {"updated": "Updated", "rolled_back": "Rolled back:"}
+
+
 def show_result(screen: Screen, result: UpdateResult, source: str, org: str) -> None:
     """Print what became of an update that did not fail: the diff, then one line, then what followed."""
     if result.result == "unchanged":
@@ -70,7 +73,7 @@ def show_result(screen: Screen, result: UpdateResult, source: str, org: str) -> 
     tries = f"{result.attempts} attempt{'' if result.attempts == 1 else 's'}"
     how = "(confirmed by reading back)" if result.latency_ms is None else f"in {result.latency_ms:.0f} ms ({tries})"
     screen.out(
-        ("Updated", "good"),
+        (_DONE[result.result], "good"),
         f" version {result.base_version} → {result.version} {how}.{_webhook(result)}{_ledger(result)}",
     )
     if result.overwritten:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from ebrule.cli import options as o
 from ebrule.cli.connection import opened
@@ -17,7 +15,10 @@ from ebrule.cli.signals import stop_on_signals
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ebrule.core.pace import Pace
     from ebrule.operation import UpdateResult
+    from ebrule.settings import Settings
+    from ebrule.update_options import UpdateOptions
 
 HELP = """Change one rule, safely.
 
@@ -60,11 +61,22 @@ class UpdateCommand:
     reason: str | None = None
     output: o.Output = o.Output.TEXT
 
+    @property
+    def given(self) -> str:
+        """How the command line said what is wanted, to be said again."""
+        words = ["--file", self.file] if self.file else []
+        return shlex.join([*words, *(word for text in self.assignments for word in ("--set", text))])
+
+    def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
+        """Do it."""
+        from ebrule.pipeline import update_rule
+
+        return update_rule(settings, self.file, options, pace=pace)
+
 
 def run(command: UpdateCommand, screen: Screen) -> int:
     """Run the update and print what became of it; return the exit code."""
     from ebrule.errors import EbruleError, UsageError
-    from ebrule.pipeline import update_rule
     from ebrule.update_options import UpdateOptions
 
     if command.exit_code and not command.dry_run:
@@ -92,7 +104,7 @@ def run(command: UpdateCommand, screen: Screen) -> int:
         audit_otlp_required=command.audit_otlp_required,
     ) as org:
         try:
-            result = update_rule(org.settings, command.file, options, pace=org.pace)
+            result = command.carry_out(org.settings, options, org.pace)
         except EbruleError as error:
             if error.result is None:
                 raise
@@ -119,17 +131,11 @@ def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str)
     if command.output is o.Output.JSON:
         screen.json(result.as_json())
     if result.error is not None:
-        show_error(screen, result.error, given=_given(command))
+        show_error(screen, result.error, given=command.given)
     elif command.output is o.Output.TEXT:
         for warning in result.warnings:
             show_problem(screen.err, warning, result.source, screen.width)
         show_result(screen, result, result.source.name, org)
-
-
-def _given(command: UpdateCommand) -> str:
-    """Return how the command line said what is wanted, to be said again."""
-    words = ["--file", command.file] if command.file else []
-    return shlex.join([*words, *(word for text in command.assignments for word in ("--set", text))])
 
 
 @o.with_connection
@@ -139,27 +145,20 @@ def command(
     assignments: o.SetOption = None,
     rule_id: o.RuleIdOption = None,
     kind: o.KindOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="With --dry-run: 10 if there are differences.")
-    ] = False,
+    dry_run: o.DryRun = False,
+    exit_code: o.ExitCodeOption = False,
     expect_version: o.ExpectVersion = None,
-    on_conflict: Annotated[
-        o.OnConflict | None,
-        typer.Option("--on-conflict", help="When somebody else changes the same fields meanwhile.  [default: merge]"),
-    ] = None,
-    max_attempts: Annotated[
-        int, typer.Option("--max-attempts", metavar="N", min=1, help="How many PUTs at most.")
-    ] = 10,
+    on_conflict: o.OnConflictOption = None,
+    max_attempts: o.MaxAttempts = 10,
     no_check_targets: o.NoCheckTargets = False,
     allow_identity_change: o.AllowIdentityChange = False,
     webhook_url: o.WebhookUrl = None,
     webhook_format: o.WebhookFormatOption = o.WebhookFormat.GENESYS,
-    no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Tell nobody.")] = False,
+    no_webhook: o.NoWebhook = False,
     audit_log: o.AuditLog = None,
     audit_otlp: o.AuditOtlp = None,
     audit_otlp_required: o.AuditOtlpRequired = False,
-    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")] = None,
+    reason: o.Reason = None,
     output: o.OutputOption = o.Output.TEXT,
 ) -> int:
     return run(

@@ -74,9 +74,13 @@ def _uuid7(nanoseconds: int, random: int) -> uuid.UUID:
 
 @dataclass(frozen=True)
 class KnownState:
-    """A rule as the ledger saw it: ``data`` is the body of ``version``, with secrets redacted."""
+    """A rule as the ledger saw it: ``data`` is the body of ``version``, with secrets redacted.
+
+    ``base_version`` is the one that the operation which tells of it began with.
+    """
 
     version: int
+    base_version: int
     data: dict[str, Any]
     operation_id: str
     timestamp: str
@@ -328,6 +332,19 @@ class AuditLog:
                 return state
         return None
 
+    def known_versions(self, rule_id: str, kind: str, *, region: str | None = None) -> list[int]:
+        """The versions of a rule that `state_at` may know, ascending.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        found = set()
+        for record in self._history(rule_id, kind):
+            if record["type"] == "intent" and _in_region(record, region):
+                found.add(record.get("base_version"))
+            found.add(_applied_version(record))
+        return sorted(version for version in found if isinstance(version, int))
+
     def _history(self, rule_id: str, kind: str) -> Iterator[Record]:
         """The records of one rule, the newest first."""
         for entry in self.entries_backwards(chain.encode({"rule_id": rule_id, "kind": kind})[1:-1]):
@@ -377,6 +394,7 @@ def _in_region(record: Record, region: str | None) -> bool:
 
 def _state(intent: Record, version: int, side: str) -> KnownState | None:
     data = intent.get(side)
-    if not isinstance(data, dict):
+    base = intent.get("base_version")
+    if not isinstance(data, dict) or not isinstance(base, int):
         return None
-    return KnownState(version, data, intent["operation_id"], intent["timestamp"])
+    return KnownState(version, base, data, intent["operation_id"], intent["timestamp"])

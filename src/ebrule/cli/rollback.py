@@ -1,0 +1,103 @@
+"""``ebrule rollback``: back to an earlier state, through the same safe path."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ebrule.cli import options as o
+from ebrule.cli.render import Screen
+from ebrule.cli.update import UpdateCommand, run
+
+if TYPE_CHECKING:
+    from ebrule.core.pace import Pace
+    from ebrule.operation import UpdateResult
+    from ebrule.settings import Settings
+    from ebrule.update_options import UpdateOptions
+
+HELP = """Bring a rule back to an earlier state that the ledger knows.
+
+\b
+Examples:
+  ebrule rollback --rule-id demo-rule                         undo this ledger's last update
+  ebrule rollback --rule-id demo-rule --to-version 7          back to what it was at version 7
+  ebrule rollback --rule-id demo-rule --dry-run               what would change?
+  ebrule rollback --rule-id demo-rule --on-conflict merge     keep what others changed since
+
+It is an update like any other: recorded, announced, and with a version of its own. What others changed since this
+ledger's last update is not undone unawares: that ends with exit code 5.
+"""
+
+
+@dataclass(frozen=True)
+class RollbackCommand(UpdateCommand):
+    """What ``ebrule rollback`` was asked to do."""
+
+    to_version: int | None = None
+
+    @property
+    def given(self) -> str:
+        """How the command line said what is wanted, to be said again."""
+        return shlex.join(word for text in self.assignments for word in ("--set", text))
+
+    def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
+        """Do it."""
+        from ebrule.pipeline import rollback_rule
+
+        return rollback_rule(settings, options, self.to_version, pace=pace)
+
+
+@o.with_connection
+def command(
+    connection: o.Connection,
+    rule_id: Annotated[str, typer.Option("--rule-id", metavar="ID", help="The rule.")],
+    to_version: Annotated[
+        int | None,
+        typer.Option("--to-version", metavar="N", min=0, help="The state to go back to; by default one update back."),
+    ] = None,
+    assignments: o.SetOption = None,
+    kind: o.KindOption = None,
+    dry_run: o.DryRun = False,
+    exit_code: o.ExitCodeOption = False,
+    expect_version: o.ExpectVersion = None,
+    on_conflict: o.OnConflictOption = None,
+    max_attempts: o.MaxAttempts = 10,
+    no_check_targets: o.NoCheckTargets = False,
+    allow_identity_change: o.AllowIdentityChange = False,
+    webhook_url: o.WebhookUrl = None,
+    webhook_format: o.WebhookFormatOption = o.WebhookFormat.GENESYS,
+    no_webhook: o.NoWebhook = False,
+    audit_log: o.AuditLog = None,
+    audit_otlp: o.AuditOtlp = None,
+    audit_otlp_required: o.AuditOtlpRequired = False,
+    reason: o.Reason = None,
+    output: o.OutputOption = o.Output.TEXT,
+) -> int:
+    return run(
+        RollbackCommand(
+            connection=connection,
+            assignments=tuple(assignments or ()),
+            rule_id=rule_id,
+            kind=kind,
+            dry_run=dry_run,
+            exit_code=exit_code,
+            expect_version=expect_version,
+            on_conflict=on_conflict,
+            max_attempts=max_attempts,
+            check_targets=not no_check_targets,
+            allow_identity_change=allow_identity_change,
+            webhook_url=webhook_url,
+            webhook_format=webhook_format,
+            announce=not no_webhook,
+            audit_log=audit_log,
+            audit_otlp=audit_otlp,
+            audit_otlp_required=audit_otlp_required,
+            reason=reason,
+            output=output,
+            to_version=to_version,
+        ),
+        Screen(),
+    )

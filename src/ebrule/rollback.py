@@ -1,0 +1,132 @@
+"""Back to an earlier state of a rule, as the ledger has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ebrule.core.audit import AuditLog
+from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
+from ebrule.patch import assign, parse_assignment, value_at
+from ebrule.redaction import Redactor, holds_redacted, present_key
+from ebrule.rulefile import KEEP
+from ebrule.rules.kind import Kind, checked_id
+from ebrule.rules.registry import DEFAULT_KIND, kind_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ebrule.core.audit import KnownState
+    from ebrule.core.pace import Pace
+    from ebrule.patch import Assignment
+    from ebrule.rules.kind import Rule
+    from ebrule.settings import Settings
+    from ebrule.update_options import UpdateOptions
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A state that the ledger has of a rule.
+
+    ``version`` is the last one that the ledger knows was applied: what came after it is somebody else's, and is not
+    undone unawares. ``recorded`` has no secrets: they come back from the present rule, where it still has them.
+    """
+
+    kind: Kind
+    rule_id: str
+    version: int | None
+    recorded: Mapping[str, Any]
+    redactor: Redactor
+    assignments: tuple[Assignment, ...]
+    source: Source
+    fields: Mapping[str, Any] | None = None
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What the environment put into the assignments."""
+        return frozenset().union(*(assignment.secrets for assignment in self.assignments))
+
+    def placed(self, problem: Problem) -> Problem:
+        """Return the problem as it is: there is no text to point into."""
+        return problem
+
+    def over(self, base: Rule) -> dict[str, Any]:
+        """Return the recorded state; fields that ebrule does not know stay as the org has them.
+
+        Raises:
+            InvalidRuleError: a secret is needed that neither the org nor an assignment has, or a path leads nowhere.
+        """
+        kind, present = self.kind, self.kind.content(base.data)
+        known = kind.model.model_fields
+        restored = self.redactor.restore(self.recorded, present)
+        content = {name: value for name, value in present.items() if name not in known}
+        content |= {name: value for name, value in restored.items() if name in known}
+        for assignment in self.assignments:
+            assign(content, kind.shape, _kept(assignment, kind, present))
+        missing = [_missing(path) for path in _redacted_paths(kind, content)]
+        if missing:
+            raise InvalidRuleError("a secret is not known any more. Nothing was sent.", missing, source=self.source)
+        return content
+
+
+def _kept(assignment: Assignment, kind: Kind, present: Mapping[str, Any]) -> Assignment:
+    """Return the assignment with the org's value in the place of ``${keep}``."""
+    if assignment.value is not KEEP:
+        return assignment
+    return replace(assignment, value=value_at(present, kind.shape, assignment.path))
+
+
+def _missing(path: str) -> Problem:
+    hint = f"Give it: --set '{path}=${{env:NAME}}'; or keep what the org has, if anything: --set '{path}=${{keep}}'"
+    message = f"{path} was a secret: the ledger has a digest of it only, and the org does not have it any more"
+    return Problem("secret-needed", message, (path,), hint=hint)
+
+
+def _redacted_paths(kind: Kind, data: Any, path: str = "") -> Iterator[str]:
+    if isinstance(data, Mapping):
+        for name, value in data.items():
+            yield from _redacted_paths(kind, value, f"{path}.{name}" if path else name)
+    elif isinstance(data, list):
+        key = kind.shape.keyed.get(path, "")
+        for index, item in enumerate(data):
+            name = item.get(key, index) if isinstance(item, Mapping) else index
+            yield from _redacted_paths(kind, item, f"{path}[{name}]")
+    elif isinstance(data, str) and holds_redacted(data):
+        yield path
+
+
+def load_recorded(
+    settings: Settings, options: UpdateOptions, to_version: int | None, *, pace: Pace, environ: Mapping[str, str]
+) -> Recorded:
+    """Return the state that a rollback leads to: version ``to_version``, or what the ledger's last update began with.
+
+    Raises:
+        UsageError: the ledger does not know such a state.
+        LedgerError: it cannot be read.
+    """
+    kind, region = kind_named(options.kind or DEFAULT_KIND), settings.require_org().name
+    if options.rule_id is None:
+        raise UsageError("which rule?", hint="--rule-id ID", code="no-rule-id")
+    rule_id = checked_id(options.rule_id)
+    ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=pace.check)
+    last = ledger.last_applied(rule_id, kind.name, region=region)
+    if last is None:
+        hint = "A rollback goes back over updates that this ledger recorded; see: ebrule audit show"
+        raise UsageError(f"{settings.audit_log} has no update of {rule_id} in {region}", hint=hint, code="no-history")
+    version = last.base_version if to_version is None else to_version
+    state: KnownState | None = ledger.state_at(rule_id, kind.name, version, region=region)
+    if state is None:
+        known = ", ".join(map(str, ledger.known_versions(rule_id, kind.name, region=region)))
+        hint = f"It knows: {known}."
+        raise UsageError(f"the ledger does not know version {version} of {rule_id}", hint=hint, code="unknown-version")
+    return Recorded(
+        kind,
+        rule_id,
+        None if options.expect_version is not None else last.version,
+        state.data,
+        Redactor(present_key(settings.state_dir) or b""),
+        tuple(parse_assignment(text, environ) for text in options.assignments),
+        Source(f"version {version} in the ledger"),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -191,15 +192,21 @@ def test_an_update_sets_the_outputs_and_shows_the_diff(run_action: RunAction) ->
     assert ran.exit_code == 0, ran.stderr
     changes = json.loads(ran.outputs.pop("changes"))
     ledger = Path(ran.outputs.pop("ledger"))
+    records = [json.loads(line) for line in ledger.read_text().splitlines()]
+    head = hashlib.sha256(ledger.read_bytes().splitlines()[-1]).hexdigest()
+    assert {"head": head, "operation-id": records[0]["operation_id"]} == {
+        name: ran.outputs.pop(name) for name in ("head", "operation-id")
+    }
     assert ran.outputs == {"result": "updated", "version": "8", "exit-code": "0"}
     assert json.loads(ran.stdout)["changes"] == changes
     page = Page(ran.summary)
     assert "ebrule update: demo-rule" in page.text
     assert "Updated, version 7 to 8." in page.text
+    assert f"Head of the ledger: {head}" in page.text
     assert page.rows[0] == ["field", "before", "after"]
     assert ["priority", "10", "50"] in page.rows
     assert len(changes) + 1 == len(page.rows)
-    assert json.loads(ledger.read_text().splitlines()[0])["reason"] == "--dry-run"
+    assert records[0]["reason"] == "--dry-run"
 
 
 @pytest.mark.loopback
@@ -246,7 +253,7 @@ def test_hostile_text_of_a_rule_stays_text(
     assert {3} == {len(row) for row in page.rows}
     log = ran.stdout + ran.stderr
     assert not re.search(r"^\s*::|##\[|\x1b|\u202e", log, re.MULTILINE)
-    assert {"result", "version", "changes", "exit-code", "ledger"} == set(ran.outputs)
+    assert set(yaml.safe_load((ACTION / "action.yml").read_text())["outputs"]) == set(ran.outputs)
 
 
 @given(text=st.text(max_size=150))
@@ -366,7 +373,45 @@ def test_no_expression_stands_in_shell_text() -> None:
     action = yaml.safe_load((ACTION / "action.yml").read_text())
 
     steps = action["runs"]["steps"]
-    assert not [step for step in steps if "${{" in step["run"]]
+    assert not [step for step in steps if "${{" in step.get("run", "")]
     passed = {name: value for name, value in steps[1]["env"].items() if re.fullmatch(r"\$\{\{ inputs\.\S+ \}\}", value)}
-    expected = {f"INPUT_{name.upper().replace('-', '_')}": f"${{{{ inputs.{name} }}}}" for name in action["inputs"]}
-    assert expected == passed
+    names = action["inputs"].keys() - {"keep-ledger"}
+    assert {f"INPUT_{name.upper().replace('-', '_')}": f"${{{{ inputs.{name} }}}}" for name in names} == passed
+
+
+def test_the_ledger_is_kept_whatever_became_of_the_update() -> None:
+    """The last step uploads the file that the update wrote, also after a failure, under a name of its own."""
+    (*_, update, upload) = yaml.safe_load((ACTION / "action.yml").read_text())["runs"]["steps"]
+
+    assert re.fullmatch(r"actions/upload-artifact@[0-9a-f]{40}", upload["uses"])
+    assert upload["if"].startswith("always() && inputs.keep-ledger == 'true'")
+    assert update["id"] == "update"
+    assert "${{ steps.update.outputs.ledger }}" == upload["with"]["path"]
+    assert "steps.update.outputs.operation-id" in upload["with"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "extras"),
+    [
+        ({}, ""),
+        ({"INPUT_REGION": "sandbox"}, "[sandbox]"),
+        ({"EBRULE_AUDIT_OTLP": "https://collector.example"}, "[otel]"),
+        ({"GENESYSCLOUD_REGION": "sandbox", "EBRULE_AUDIT_OTLP": "https://collector.example"}, "[sandbox,otel]"),
+    ],
+)
+def test_only_the_extras_that_are_needed_are_installed(runner: Runner, environ: dict[str, str], extras: str) -> None:
+    """The sandbox's framework and OpenTelemetry are there when an input or a variable asks for them."""
+    said = runner.folder / "said"
+    pip = runner.folder / "temp" / "ebrule" / "bin" / "python"
+    pip.parent.mkdir(parents=True)
+    for program, script in (
+        (runner.folder / "python3", ""),
+        (pip, f"import pathlib, sys\npathlib.Path({str(said)!r}).write_text(sys.argv[-1])\n"),
+    ):
+        program.write_text(f"#!{sys.executable}\n{script}")
+        program.chmod(0o700)
+    runner.environ["PATH"] = os.pathsep.join([str(runner.folder), runner.environ["PATH"]])
+
+    subprocess.run([str(ACTION / "install.sh")], env=runner.environ | environ, check=True, timeout=PATIENCE_SECONDS)
+
+    assert f"{ROOT}{extras}" == said.read_text()

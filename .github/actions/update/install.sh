@@ -5,9 +5,12 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source=$(cd -- "$here/../../.." && pwd -P)
 
+extras=()
+[[ ${INPUT_REGION:-${GENESYSCLOUD_REGION:-}} != sandbox ]] || extras+=(sandbox)
+[[ -z ${EBRULE_AUDIT_OTLP:-} ]] || extras+=(otel)
 what=$source
-if [[ ${INPUT_REGION:-${GENESYSCLOUD_REGION:-}} == sandbox ]]; then
-  what+='[sandbox]'
+if ((${#extras[@]})); then
+  what+="[$(IFS=, && echo "${extras[*]}")]"
 fi
 
 # -I: nothing in the workspace can stand in for a module of Python's own.

@@ -57,7 +57,7 @@ def summary(document: dict[str, Any], exit_code: int) -> str:
     lines = [f"### ebrule update{': ' + code(rule) if rule else ''}", ""]
     lines.append(HEADLINES[document["result"]].format_map({**document, "code": exit_code}))
     if document.get("webhook") == "pending":
-        lines.append("The event is **not delivered yet**: it stays pending in the ledger.")
+        lines.append("The event is **not delivered yet**: `ebrule webhook flush` delivers it from the ledger.")
     elif exit_code == FOLLOW_UP_PENDING:
         lines.append("The outcome is **not recorded** in the ledger.")
     lines += _changes(document.get("changes", []))
@@ -65,7 +65,14 @@ def summary(document: dict[str, Any], exit_code: int) -> str:
         lines += ["", "Changed by others meanwhile, and kept:", *_changes(document["merged"])]
     if document.get("error"):
         lines += _error(document["error"])
+    if head := _audit(document, "head"):
+        lines += ["", f"Head of the ledger: {code(head)}"]
     return "\n".join(lines) + "\n\n"
+
+
+def _audit(document: dict[str, Any], name: str) -> str:
+    """Return what the document says of the ledger; nothing where there is none."""
+    return document.get("audit", {}).get(name) or ""
 
 
 def _changes(changes: list[dict[str, Any]]) -> list[str]:
@@ -94,7 +101,9 @@ def outputs(document: dict[str, Any], exit_code: int) -> str:
         "version": "" if version is None else str(version),
         "changes": json.dumps(document.get("changes", [])),
         "exit-code": str(exit_code),
-        "ledger": document.get("audit", {}).get("log") or "",
+        "ledger": _audit(document, "log"),
+        "head": _audit(document, "head"),
+        "operation-id": _audit(document, "operation_id"),
     }
     delimiter = f"ebrule_{secrets.token_hex(16)}"
     return "".join(f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in values.items())

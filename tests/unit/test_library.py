@@ -32,7 +32,8 @@ NAMES = {
     "LedgerError", "Options", "Overlap", "Pace", "Problem", "Rule", "RuleFile", "RuleNotFoundError", "Session",
     "Settings", "UnavailableError", "UnknownOutcomeError", "UpdateOptions", "UpdateResult", "UsageError", "Verdict",
     "VersionGoneError", "auth_status", "connect", "fetch_rule", "list_rules", "load_cases", "load_rule",
-    "load_settings", "make_event", "plan_update", "rollback_rule", "run_cases", "send_event", "update_rule", "validate_rule",
+    "load_settings", "make_event", "plan_update", "rollback_rule", "run_cases", "send_event", "update_rule",
+    "validate_rule",
 }  # fmt: skip
 
 

@@ -238,7 +238,8 @@ EVENT: dict[str, Any] = {
         # Several places.
         ("list[*]", [0, 1, 2, 3, 4]), ("list.*", [0, 1, 2, 3, 4]), ("list[0,2]", [0, 2]), ("list[ 4 , 9, -1 ]", [4, 4]),
         ("list[1:3]", [1, 2]), ("list[3:]", [3, 4]), ("list[-2:]", [3, 4]), ("list[:2]", [0, 1]), ("list[:-3]", [0, 1]),
-        ("list[-2:-1]", [3]), ("list[1:-1]", []), ("list[-999999999:1]", [0, 1, 2, 3, 4, 0]), ("list[3:99]", [3, 4]),
+        ("list[-2:-1]", [3]), ("list[1:-1]", []), ("list[-999999999:1]", [0, 1, 2, 3, 4, 0]),
+        ("list[3:99]", [3, 4]), ("to[1:2]", MISSING),
         ("participants[*].purpose", ["customer", "agent"]), ("participants[*].sessions[*].ani", ["+44", "+49"]),
         ("participants[*].sessions[0].ani", ["+44"]), ("$..ani", ["+44", "+49"]), ("$..sessions[0]", [{"ani": "+44"}]),
         ("$..sessions..ani", ["+44", "+49"]), ("x[*]", MISSING), ("x..y", MISSING), ("mediaType[*]", []),

@@ -56,6 +56,12 @@ def test_no_other_host_is_a_region(region: str) -> None:
         domain_of(region)
 
 
+def test_the_sandbox_has_no_address_of_its_own() -> None:
+    """A library user is told how to get one."""
+    with pytest.raises(UsageError, match="no address of its own"):
+        domain_of(SANDBOX)
+
+
 def test_without_a_near_one_all_regions_are_named() -> None:
     """Who knows none of the names gets the list."""
     with pytest.raises(UsageError) as caught:

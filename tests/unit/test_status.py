@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from clocks import NOON, ScriptedTransport, reply
 from ebrule.core.auth import connect
 from ebrule.core.reply import BrokenError, UntrustedHostError
 from ebrule.core.status import AuthStatus, KindAccess, Verdict, auth_status
-from ebrule.errors import AccessError, UnavailableError
+from ebrule.errors import AccessError, InterruptedRunError, UnavailableError
 from ebrule.rules.registry import KINDS
 from ebrule.settings import Network, Org
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clocks import Outcome
     from ebrule.core.pace import Pace
     from ebrule.core.reply import Request
@@ -44,10 +47,16 @@ def token(*scopes: str, **fields: Any) -> Outcome:
     return reply(200, {"organization": HERE, "OAuthClient": client, "authorizedScope": list(scopes), **fields})
 
 
-def asked(pace: Pace, org: Org = CLIENT_ORG, answers: dict[str, Outcome] | None = None) -> tuple[AuthStatus, list[str]]:
+def asked(
+    pace: Pace,
+    org: Org = CLIENT_ORG,
+    answers: dict[str, Outcome] | None = None,
+    login: dict[str, Any] | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> tuple[AuthStatus, list[str]]:
     """Ask an org that gives these answers where they are not the usual ones; return also what it was asked."""
     usual = {
-        f"{LOGIN}/oauth/token": reply(200, {"access_token": "t", "expires_in": 3_600}),
+        f"{LOGIN}/oauth/token": reply(200, login or {"access_token": "t", "expires_in": 3_600}),
         API + TOKEN: token(*ALL_SCOPES),
         API + ORGANIZATION: reply(200, HERE),
         API + HEALTH: reply(200, {"status": "ok"}),
@@ -58,6 +67,7 @@ def asked(pace: Pace, org: Org = CLIENT_ORG, answers: dict[str, Outcome] | None 
     told = usual | {API + path: outcome for path, outcome in (answers or {}).items()}
 
     def answer(request: Request) -> Outcome:
+        meanwhile()
         return told[request.url]
 
     transport = ScriptedTransport(otherwise=answer)
@@ -86,6 +96,14 @@ def test_a_given_tokens_end_is_what_the_org_says(pace: Pace) -> None:
     """Nothing came with it."""
     answers = {TOKEN: token(*ALL_SCOPES, dateTokenIdles="2026-01-02T12:00:00.000Z")}
     assert asked(pace, TOKEN_ORG, answers)[0].expires_at == NOON + timedelta(days=1)
+
+
+@pytest.mark.parametrize("seconds", [None, "3600", True, -1, 10**12, 3.5], ids=repr)
+def test_an_end_that_the_token_came_without_is_what_the_org_says(pace: Pace, seconds: Any) -> None:
+    """A number of seconds that cannot be meant is none."""
+    login = {"access_token": "t", "expires_in": seconds}
+    answers = {TOKEN: token(dateTokenIdles="2026-01-02T12:00:00Z")}
+    assert asked(pace, CLIENT_ORG, answers, login=login)[0].expires_at == NOON + timedelta(days=1)
 
 
 @pytest.mark.parametrize("said", [None, 7, "", "soon", "2026-01-02", "2026-13-01T00:00:00Z"], ids=repr)
@@ -183,6 +201,12 @@ def test_an_org_that_answers_nothing_is_an_error(
     paths = (TOKEN, ORGANIZATION, HEALTH, RULE, TRIGGERS, SOURCE)
     with pytest.raises(error, match="asking about the token"):
         asked(pace, TOKEN_ORG, dict.fromkeys(paths, outcome))
+
+
+def test_a_signal_ends_the_questions(pace: Pace) -> None:
+    """It is not taken for an answer."""
+    with pytest.raises(InterruptedRunError):
+        asked(pace, TOKEN_ORG, meanwhile=lambda: pace.interrupt(signal.SIGTERM))
 
 
 def test_what_is_of_no_use_is_not_shown(pace: Pace) -> None:

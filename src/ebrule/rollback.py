@@ -106,7 +106,7 @@ def load_recorded(
         UsageError: the ledger does not know such a state.
         LedgerError: it cannot be read.
     """
-    kind, region = kind_named(options.kind or DEFAULT_KIND), settings.require_org().name
+    kind, region = kind_named(options.kind or DEFAULT_KIND, settings.kinds), settings.require_org().name
     if options.rule_id is None:
         raise UsageError("which rule?", hint="--rule-id ID", code="no-rule-id")
     rule_id = checked_id(options.rule_id)

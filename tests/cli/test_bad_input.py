@@ -90,7 +90,8 @@ def test_an_unknown_target_is_refused_at_its_place(ebrule: CommandLine, sandbox:
     assert sandbox.history() == []
     unchecked = ebrule("update", "--file", name, "--no-check-targets")
     assert unchecked.code == 3
-    assert "refused-by-org" in unchecked.err
+    assert "rule.yaml:11:9: error[refused-by-org]: targets[0].id: the org says: target.not.found\n" in unchecked.err
+    assert " 11 |   - id: nowhere\n    |         ^^^^^^^\n" in unchecked.err
 
 
 def test_an_unknown_rule_is_told(ebrule: CommandLine) -> None:

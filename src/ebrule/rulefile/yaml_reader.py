@@ -40,14 +40,14 @@ def read_yaml(text: str, builder: Builder) -> None:
         if isinstance(event, yaml.NodeEvent):
             _check_properties(event, builder)
         match event:
+            case yaml.ScalarEvent():  # first, since most events are scalars
+                builder.scalar(_meaning(event, builder), start, end)
             case yaml.DocumentStartEvent():
                 documents += 1
                 if documents > 1:
                     builder.stop("two-documents", start, end)
             case yaml.AliasEvent():
                 builder.scalar(f"*{event.anchor}", start, end)
-            case yaml.ScalarEvent():
-                builder.scalar(_meaning(event, builder), start, end)
             case yaml.MappingStartEvent():
                 builder.begin({}, start, end)
             case yaml.SequenceStartEvent():

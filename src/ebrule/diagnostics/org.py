@@ -57,6 +57,13 @@ ORG: Final = (
         right="$ ebrule diff --rule-id demo-rule --set targets[target-uuid-12345].url=https://example.com",
     ),
     Diagnostic(
+        "secret-needed",
+        "a rollback needs a value that the ledger holds only redacted",
+        "Secrets are never recorded, and the org does not have this one any more. Give it with --set.",
+        wrong="$ ebrule rollback --rule-id demo-rule",
+        right="$ ebrule rollback --rule-id demo-rule --set 'targets[crm].headers.Authorization=${env:MESH_TOKEN}'",
+    ),
+    Diagnostic(
         "immutable-field",
         "an update would change a field that cannot change",
         "The org refuses it, or drops it silently. What has another value there is another rule: create a new one.",

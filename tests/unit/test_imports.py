@@ -19,7 +19,7 @@ FLOORS = [
     ["pipeline", "resolve", "deliveries"],
     ["run"],
     ["compare"],
-    ["cases", "history", "plan", "operation", "rollback", "update_options"],
+    ["cases", "history", "plan", "operation", "rollback", "schema", "update_options"],
     ["patch"],
     ["core"],
     ["rulefile", "redaction", "settings", "configured"],

@@ -19,6 +19,7 @@ from ebrule.cli import (
     explain,
     rollback,
     sandbox,
+    schema,
     show,
     test,
     update,
@@ -62,6 +63,7 @@ app.command("explain", help=explain.HELP)(explain.command)
 app.command("show", help=show.HELP)(show.command)
 app.command("diff", help=diff.HELP)(diff.command)
 app.command("rollback", help=rollback.HELP)(rollback.command)
+app.command("schema", help=schema.HELP)(schema.command)
 app.command("list", help=listing.HELP)(listing.command)
 app.command("test", help=test.HELP)(test.command)
 

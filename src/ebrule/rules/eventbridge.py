@@ -74,7 +74,9 @@ class Condition(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     field: str = Field(min_length=1, description="Dotted path into the event, such as attributes.callDuration.")
-    operator: str = Field(min_length=1, description="How the event's value is compared, such as greaterThan.")
+    operator: str = Field(
+        min_length=1, description="How the event's value is compared, such as greaterThan.", examples=sorted(OPERATORS)
+    )
     value: JsonValue = Field(description="What the event's value is compared with.")
 
 
@@ -217,6 +219,10 @@ def eventbridge_with(contract: Contract) -> Kind:
         references=partial(_references, contract),
         conditions=routing_conditions,
         steps_by_one=True,
+        constraints={
+            "priority": {"minimum": contract.min_priority, "maximum": contract.max_priority},
+            "conditions": {"maxItems": contract.max_conditions},
+        },
         health=contract.health_path,
         write_scopes=frozenset({"eventbridge:write"}),
     )

@@ -113,6 +113,7 @@ class Kind:
         listing: path of the list of all rules, where the API has one.
         immutable: dotted paths that an update cannot change, each with what to do instead.
         identity: dotted paths that say what the rule is rather than what it does: a change needs consent.
+        constraints: what limits say of top-level fields, in the words of JSON Schema.
         has_own_id: whether the ``id`` in a rule's data is the rule's id.
         trial: path of the org's own test of a saved rule, with ``{id}``, where the API has one.
         health: a path that tells whether the org has this kind, where that is not certain.
@@ -134,6 +135,7 @@ class Kind:
     listing: str | None = None
     immutable: Mapping[str, str] = field(default_factory=dict)
     identity: frozenset[str] = frozenset()
+    constraints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     has_own_id: bool = True
     trial: str | None = None
     health: str | None = None

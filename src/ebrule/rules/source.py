@@ -28,7 +28,10 @@ class Properties(BaseModel):
         description="The AWS account, 12 digits in quotes.", json_schema_extra={"pattern": ACCOUNT_ID}
     )
     awsAccountRegion: str = Field(min_length=1, description="The AWS region of the event source.")  # noqa: N815 - the wire's own spelling
-    eventFilter: list[str] = Field(description="The topics that are sent; at least one, each once.")  # noqa: N815 - the wire's own spelling
+    eventFilter: list[str] = Field(  # noqa: N815 - the wire's own spelling
+        description="The topics that are sent; at least one, each once.",
+        json_schema_extra={"minItems": 1, "uniqueItems": True},
+    )
 
 
 class EventBridgeSource(BaseModel):

@@ -31,10 +31,12 @@ OPERATORS = (
 class Criterion(BaseModel):
     """One test of an event: all criteria of a trigger must hold."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(
+        strict=True, extra="forbid", json_schema_extra={"oneOf": [{"required": ["value"]}, {"required": ["values"]}]}
+    )
 
     jsonPath: str = Field(min_length=1, description="Goessner's JSONPath into the event, such as $.mediaType.")  # noqa: N815 - the wire's own spelling
-    operator: str = Field(min_length=1, description=f"One of {', '.join(OPERATORS)}.")
+    operator: str = Field(min_length=1, description=f"One of {', '.join(OPERATORS)}.", examples=list(OPERATORS))
     value: JsonValue = Field(default=None, description="What the event's value is compared with.")
     values: list[JsonValue] | None = Field(default=None, description="Several values to compare with.")
 
@@ -57,10 +59,22 @@ class WorkflowTarget(BaseModel):
     workflowTargetSettings: WorkflowSettings | None = None  # noqa: N815 - the wire's own spelling
 
 
+_INTEGER: dict[str, JsonValue] = {"type": "integer"}
+
+
 class Trigger(BaseModel):
     """A rule file of kind ``trigger``."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        json_schema_extra={
+            "not": {
+                "required": ["eventTTLSeconds", "delayBySeconds"],
+                "properties": {"eventTTLSeconds": _INTEGER, "delayBySeconds": _INTEGER},
+            }
+        },
+    )
 
     kind: Literal["trigger"] = "trigger"
     id: str | None = Field(default=None, description="The trigger's id; must agree with --rule-id.")

@@ -1,0 +1,39 @@
+"""``ebrule schema`` prints one JSON document that editors can use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jsonschema import Draft202012Validator
+
+if TYPE_CHECKING:
+    from command_line import CommandLine
+
+
+def test_the_schema_of_all_kinds(offline: CommandLine) -> None:
+    """It names every kind, and is a schema."""
+    ran = offline("schema")
+    Draft202012Validator.check_schema(ran.json)
+
+    assert (0, "") == (ran.code, ran.err)
+    assert ["eventbridge", "trigger", "eventbridge-source"] == ran.json["properties"]["kind"]["enum"]
+
+
+def test_the_schema_of_one_kind(offline: CommandLine) -> None:
+    """``--kind`` gives that kind's alone."""
+    assert "#/$defs/Trigger" == offline("schema", "--kind", "trigger").json["$ref"]
+
+
+def test_an_unknown_kind(offline: CommandLine) -> None:
+    """The nearest kind is named."""
+    ran = offline("schema", "--kind", "triger")
+
+    assert (2, True) == (ran.code, 'Did you mean "trigger"?' in ran.err)
+
+
+def test_configured_limits_are_part_of_it(offline: CommandLine) -> None:
+    """An org's own limits, from the configuration file, stand in the schema as they hold in ``validate``."""
+    offline.environ["EBRULE_CONFIG"] = offline.file("config.toml", "[kinds.eventbridge]\nmax_priority = 7\n")
+    priority = offline("schema", "-k", "eventbridge").json["$defs"]["EventBridgeRule"]["properties"]["priority"]
+
+    assert 7 == priority["anyOf"][0]["maximum"]

@@ -1,0 +1,132 @@
+"""The JSON Schema of rule files, held by a validator that is not ours."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from ebrule.errors import InvalidRuleError
+from ebrule.plan import check_document
+from ebrule.rulefile import parse
+from ebrule.rules.registry import KINDS
+from ebrule.schema import rule_schema
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FILES = ["rule.yaml", "quiet.yaml", "with-secret.yaml", "trigger.yaml", "source.yaml"]
+SCHEMAS = {"": rule_schema(KINDS.values()), **{name: rule_schema([kind]) for name, kind in KINDS.items()}}
+VALIDATORS = {name: Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
+
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A slow machine is no reason to fail."""
+
+
+def example(name: str) -> dict[str, Any]:
+    """Return an example rule file as data."""
+    data: dict[str, Any] = yaml.safe_load((EXAMPLES / name).read_text())
+    return data
+
+
+def problems(data: dict[str, Any], kind: str = "") -> list[str]:
+    """Return what the validator says of a file, by the schema of one kind or of all."""
+    return [error.message for error in VALIDATORS[kind].iter_errors(data)]
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_it_is_a_schema(kind: str) -> None:
+    """The document is a right JSON Schema of the dialect that it names."""
+    Draft202012Validator.check_schema(SCHEMAS[kind])
+    assert "https://json-schema.org/draft/2020-12/schema" == SCHEMAS[kind]["$schema"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_example_is_right(name: str) -> None:
+    """The examples hold against the schema of all kinds, and against that of their own."""
+    data = example(name)
+    assert [] == problems(data)
+    assert [] == problems(data, data.get("kind", "eventbridge"))
+
+
+def test_a_wrong_example_is_not() -> None:
+    """A priority out of range and a misspelled key are found."""
+    assert problems(example("broken.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("rule.yaml", "kind", "nope"),
+        ("rule.yaml", "priority", 0),
+        ("rule.yaml", "priority", 1001),
+        ("rule.yaml", "priority", "50"),
+        ("rule.yaml", "status", "on"),
+        ("rule.yaml", "conditions", [{"field": "a", "operator": "equals", "value": 1}] * 16),
+        ("rule.yaml", "unknown", 1),
+        ("rule.yaml", "version", -1),
+        ("trigger.yaml", "delayBySeconds", 100),
+        ("trigger.yaml", "matchCriteria", [{"jsonPath": "a", "operator": "In", "value": 1, "values": [1]}]),
+        ("trigger.yaml", "matchCriteria", [{"jsonPath": "a", "operator": "In"}]),
+        ("trigger.yaml", "target", {"type": "Flow", "id": "x"}),
+        ("source.yaml", "properties", {}),
+        ("source.yaml", "properties", {**example("source.yaml")["properties"], "eventFilter": []}),
+        ("source.yaml", "properties", {**example("source.yaml")["properties"], "eventFilter": ["a", "a"]}),
+        ("source.yaml", "properties", {**example("source.yaml")["properties"], "awsAccountId": "1"}),
+    ],
+)
+def test_limits_are_part_of_it(name: str, field: str, value: Any) -> None:
+    """What the models and limits of a kind refuse is refused here, as far as a schema can say it."""
+    assert problems({**example(name), field: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("rule.yaml", "priority", "${keep}"),
+        ("rule.yaml", "targets", "${keep}"),
+        ("rule.yaml", "status", "${env:STATUS}"),
+        ("rule.yaml", "description", None),
+        ("trigger.yaml", "eventTTLSeconds", None),
+        ("source.yaml", "properties", {**example("source.yaml")["properties"], "awsAccountId": "${env:ACCOUNT}"}),
+    ],
+)
+def test_substitutes_are_right(name: str, field: str, value: Any) -> None:
+    """``${keep}`` may stand for any value, ``${env:NAME}`` for any text."""
+    assert [] == problems({**example(name), field: value})
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 2000)
+    | st.sampled_from(["", "enabled", "${keep}", "x", "Workflow", "Json", "x" * 300]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "value", "type"]), inner),
+    max_leaves=4,
+)
+
+
+@calm
+@given(st.sampled_from(FILES), st.data())
+def test_it_refuses_nothing_that_is_right(name: str, data: st.DataObject) -> None:
+    """A file that ``validate`` takes is taken by the schema too, whatever was changed in it."""
+    changed = deepcopy(example(name))
+    part: Any = changed
+    while isinstance(part, (dict, list)) and part:
+        keys = sorted(part) if isinstance(part, dict) else range(len(part))
+        key = data.draw(st.sampled_from(list(keys)))
+        if not isinstance(part[key], (dict, list)) or not part[key] or data.draw(st.booleans()):
+            part[key] = data.draw(values)
+            break
+        part = part[key]
+    try:
+        check_document(parse(json.dumps(changed), "rule.json", environ={"MESH_TOKEN": "x"}), kinds=KINDS)
+    except InvalidRuleError:
+        return
+
+    assert [] == problems(changed)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ebrule.core.pace import Pace
     from ebrule.core.status import AuthStatus, KindAccess, Verdict, auth_status
     from ebrule.core.webhook import Endpoint, make_event, send_event
+    from ebrule.deliveries import Delivery, announce_rule, flush_events
     from ebrule.errors import (
         AccessError,
         ConflictError,
@@ -72,6 +73,11 @@ _HOMES = {
         "make_event",
         "send_event",
     ),
+    "ebrule.deliveries": (
+        "Delivery",
+        "announce_rule",
+        "flush_events",
+    ),
     "ebrule.errors": (
         "AccessError",
         "ConflictError",
@@ -124,6 +130,7 @@ __all__ = [
     "CaseResult",
     "Change",
     "ConflictError",
+    "Delivery",
     "EbruleError",
     "Endpoint",
     "Examined",
@@ -149,9 +156,11 @@ __all__ = [
     "UsageError",
     "Verdict",
     "VersionGoneError",
+    "announce_rule",
     "auth_status",
     "connect",
     "fetch_rule",
+    "flush_events",
     "list_rules",
     "load_cases",
     "load_rule",

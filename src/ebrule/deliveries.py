@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ebrule.core.audit import new_operation_id
 from ebrule.core.auth import connect
+from ebrule.core.chain import decode
 from ebrule.core.client import send
 from ebrule.core.collector import open_ledger
 from ebrule.core.fetcher import fetch_rule
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ebrule.core.audit import AuditLog
+    from ebrule.core.chain import Entry
     from ebrule.core.client import Transport
     from ebrule.core.pace import Pace
     from ebrule.rules.kind import Kind
@@ -75,7 +77,7 @@ class Outbox:
     def __init__(self, ledger: AuditLog) -> None:
         self._ledger = ledger
         self._end = 0
-        self._pending: dict[str, Pending] = {}
+        self._lines: dict[str, bytes] = {}
         self._gone: set[tuple[str, str]] = set()
 
     def read(self) -> None:
@@ -88,37 +90,43 @@ class Outbox:
             if not entry.terminated:
                 return
             self._end = entry.offset + len(entry.raw) + 1
-            # Spares parsing what neither holds an event nor tells of one.
-            if _EVENT in entry.raw or _DELIVERY in entry.raw:
-                self._take(entry.record or {})
+            if entry.raw.startswith(_DELIVERY):
+                self._take(entry)
+            elif entry.raw.startswith(_MAY_HOLD) and (found := _EVENT.search(entry.raw)):
+                self._lines.setdefault(found[1].decode(), entry.raw)
 
     def pending(self, url: str) -> list[Pending]:
         """What is to be delivered to the receiver at ``url``, as `Endpoint.shown` has it."""
-        return [each for event_id, each in self._pending.items() if (event_id, url) not in self._gone]
+        lines = [line for event_id, line in self._lines.items() if (event_id, url) not in self._gone]
+        return [each for each in map(_pending, lines) if each is not None]
 
     def holds(self, event_id: str) -> bool:
         """Whether nobody has this event."""
-        return event_id in self._pending
+        return event_id in self._lines
 
-    def _take(self, record: dict[str, Any]) -> None:
-        event = record.get("event")
-        if record.get("type") == "delivery":
-            event_id = str(record.get("event_id"))
-            if record.get("success") is True:
-                self._pending.pop(event_id, None)
-            elif record.get("status") == GONE:
-                self._gone.add((event_id, str(record.get("url"))))
-        elif isinstance(event, dict) and _EVENT_ID.fullmatch(str(event.get("id"))):
-            operation_id, rule_id, kind = (str(record.get(name)) for name in ("operation_id", "rule_id", "kind"))
-            about = Delivery(event["id"], operation_id, rule_id, kind)
-            self._pending.setdefault(about.event_id, Pending(event, about))
+    def _take(self, delivery: Entry) -> None:
+        if success := _SUCCESS.search(delivery.raw):
+            self._lines.pop(success[1].decode(), None)
+        elif (record := delivery.record) and record.get("status") == GONE:
+            self._gone.add((str(record.get("event_id")), str(record.get("url"))))
 
 
-# What the lines of such records have; a text of somebody else's that looks like it costs a look, and no more.
-_EVENT = b'"event":{"'
-_DELIVERY = b'"type":"delivery"'
-# An edited ledger may hold anything, and the id becomes a header.
-_EVENT_ID = re.compile(r"msg_[0-9a-f]{32}")
+def _pending(line: bytes) -> Pending | None:
+    """Read a line that looks as if it held an event; an edited ledger may hold anything."""
+    try:
+        record = decode(line)
+        event = record["event"]
+        about = Delivery(event["id"], record["operation_id"], str(record["rule_id"]), str(record["kind"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Pending(event, about)
+
+
+# Lines are told apart by what ebrule writes, since most need not be parsed: their event has long been delivered.
+_DELIVERY = b'{"schema":1,"type":"delivery"'
+_MAY_HOLD = (b'{"schema":1,"type":"outcome"', b'{"schema":1,"type":"resolution"')
+_EVENT = re.compile(rb'"event":\{(?:"specversion":"1.0",)?"id":"(msg_[0-9a-f]{32})"')
+_SUCCESS = re.compile(rb'"event_id":"(msg_[0-9a-f]{32})".*,"success":true')
 
 
 def endpoint_of(settings: Settings) -> Endpoint:
@@ -132,7 +140,7 @@ def endpoint_of(settings: Settings) -> Endpoint:
 # --- flush --------------------------------------------------------------------------------------------------------
 
 
-def flush(settings: Settings, *, pace: Pace, transport: Transport | None = None) -> Iterator[Delivery]:
+def flush_events(settings: Settings, *, pace: Pace, transport: Transport | None = None) -> Iterator[Delivery]:
     """Deliver what is pending in the ledger, the oldest first, and yield what became of each event.
 
     An event goes out under its old id, so that a receiver can drop what it has already. Safe to kill, to run twice
@@ -215,7 +223,7 @@ _NOT_NOW = frozenset({GONE, 429, 503})
 # --- send ---------------------------------------------------------------------------------------------------------
 
 
-def announce(
+def announce_rule(
     settings: Settings,
     kind: Kind,
     rule_id: str,

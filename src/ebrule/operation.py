@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ebrule.core.audit import new_operation_id
 from ebrule.core.notices import Warned
-from ebrule.core.webhook import delivery_fields, send_event
+from ebrule.core.webhook import GONE, delivery_fields, send_event
 from ebrule.errors import (
     ConflictError,
     EbruleError,
@@ -265,6 +265,8 @@ class Operation:
                     self._result.webhook = "delivered"
                 else:
                     why = last[0].error or f"it answered {last[0].status}"
+                    if last[0].status == GONE:
+                        why += ", which means that it wants no more; another one can get it, with --webhook-url"
                     self._pace.observe(Warned(f"the webhook {endpoint.shown} does not have the event: {why}"))
             except InterruptedRunError:
                 self._pace.observe(Warned("interrupted while the event was being delivered: it stays pending"))

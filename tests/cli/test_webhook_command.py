@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 import socket
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from standardwebhooks import Webhook
 
+from ebrule import Options, Pace, load_settings, update_rule
+from ebrule.core.client import HttpxTransport
+from ebrule.core.pace import SystemClock
+from ebrule.core.reply import BrokenError
+from ebrule.errors import UnknownOutcomeError
+from ebrule.settings import Network
 from receiver import receiving
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from command_line import CommandLine
+    from ebrule.core.reply import Reply, Request
     from receiver import Receiver
     from sandbox_process import SandboxProcess
 
@@ -162,6 +172,70 @@ def test_a_ledger_that_is_not_there_is_a_mistake(offline: CommandLine) -> None:
 
     assert ran.code == 2
     assert "there is no ledger no.jsonl" in ran.err
+
+
+class Cut(HttpxTransport):
+    """A transport that breaks off for good once a PUT has arrived."""
+
+    def __init__(self) -> None:
+        super().__init__(Network(), secure=False)
+        self.broken = False
+
+    def send(self, request: Request) -> Reply:
+        """Send a request, unless it is too late."""
+        reply = None if self.broken else super().send(request)
+        self.broken = self.broken or request.method == "PUT"
+        if self.broken or reply is None:
+            raise BrokenError("it broke off")
+        return reply
+
+
+class AnHourAgo(SystemClock):
+    """A clock that is an hour slow: what it stamps is old enough to be settled at once."""
+
+    def now(self) -> datetime:
+        """Return the time of an hour ago."""
+        return super().now() - timedelta(hours=1)
+
+
+def left_open(ebrule: CommandLine, url: str | None, **changes: Any) -> None:
+    """Leave an update open whose PUT was applied; it was to be announced as a CloudEvent, or not at all."""
+    settings = load_settings(Options(webhook_url=url, webhook_format="cloudevents"), ebrule.environ)
+    file = ebrule.folder / ebrule.rule(**changes)
+    with pytest.raises(UnknownOutcomeError):
+        update_rule(settings, file, pace=Pace(60, clock=AnHourAgo()), transport=Cut(), environ=ebrule.environ)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_what_a_killed_run_changed_is_announced_once_it_is_settled(ebrule: CommandLine, replaced: bool) -> None:
+    """As the version that it made, in its own format and without secrets, also where the rule has changed since."""
+    ebrule.environ["PHRASE"] = "canary phrase"
+    left_open(ebrule, "http://127.0.0.1:1/", description="${env:PHRASE}")
+    del ebrule.environ["PHRASE"]
+    if replaced:
+        ebrule("update", "--file", ebrule.rule(description=None, priority=60), "--no-webhook")
+    with receiving() as receiver:
+        assert ebrule("audit", "resolve").code == 0
+        ran = ebrule("webhook", "flush", "--webhook-url", receiver.url)
+
+    assert ran.code == 0, ran.err
+    ((headers, body),) = receiver.received
+    assert headers["content-type"] == "application/cloudevents+json"
+    event = json.loads(body)
+    assert (event["previousversion"], event["data"]["version"], event["data"]["priority"]) == (7, 8, 50)
+    assert event["data"]["description"].startswith("redacted:")
+
+
+def test_what_was_not_to_be_announced_is_not(ebrule: CommandLine) -> None:
+    """A run without a webhook leaves nothing pending, whatever is set when it is settled."""
+    left_open(ebrule, None)
+    with receiving() as receiver:
+        ebrule.environ["EBRULE_WEBHOOK_URL"] = receiver.url
+        assert ebrule("audit", "resolve").code == 0
+        ran = ebrule("webhook", "flush")
+
+    assert "Nothing is pending" in ran.out
+    assert receiver.received == []
 
 
 # --- the formats --------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from ebrule.core.audit import AuditLog
 from ebrule.core.client import as_json
 from ebrule.core.pace import Pace, SystemClock
 from ebrule.core.webhook import event_id_of
-from ebrule.deliveries import Delivery, flush
+from ebrule.deliveries import Delivery, flush_events
 from ebrule.resolve import Finding, resolve
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Rule
@@ -322,7 +322,7 @@ class World:
 
     def flush(self) -> list[Delivery]:
         """Deliver what is pending."""
-        return list(flush(load_settings(Options(), self.environ), pace=Pace(60)))
+        return list(flush_events(load_settings(Options(), self.environ), pace=Pace(60)))
 
     def event_ids(self) -> list[str]:
         """Give the id that the announcement of each version in the org's own log must have."""

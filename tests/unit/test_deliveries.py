@@ -10,7 +10,7 @@ import pytest
 from clocks import reply
 from ebrule.core.audit import AuditLog, new_operation_id
 from ebrule.core.reply import BrokenError, UntrustedHostError
-from ebrule.deliveries import Outbox, flush, try_endpoint
+from ebrule.deliveries import Outbox, flush_events, try_endpoint
 from ebrule.errors import AccessError
 from ebrule.settings import Settings
 
@@ -67,7 +67,7 @@ def pending(ledger: AuditLog, url: str = URL) -> list[int]:
 
 def states(settings: Settings, pace: Pace, transport: ScriptedTransport) -> list[str]:
     """Flush, and give what became of each event."""
-    return [each.state for each in flush(settings, pace=pace, transport=transport)]
+    return [each.state for each in flush_events(settings, pace=pace, transport=transport)]
 
 
 # --- what is pending ----------------------------------------------------------------------------------------------

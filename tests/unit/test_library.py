@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rule.yaml"
 
 NAMES = {
-    "AccessError", "AuditLog", "AuthStatus", "Case", "CaseResult", "Change", "ConflictError", "EbruleError",
-    "Endpoint", "Examined", "ExitCode", "InterruptedRunError", "InvalidRuleError", "KINDS", "Kind", "KindAccess",
-    "LedgerError", "Options", "Overlap", "Pace", "Problem", "Rule", "RuleFile", "RuleNotFoundError", "Session",
-    "Settings", "UnavailableError", "UnknownOutcomeError", "UpdateOptions", "UpdateResult", "UsageError", "Verdict",
-    "VersionGoneError", "auth_status", "connect", "fetch_rule", "list_rules", "load_cases", "load_rule",
-    "load_settings", "make_event", "plan_update", "rollback_rule", "run_cases", "send_event", "update_rule",
-    "validate_rule",
+    "AccessError", "AuditLog", "AuthStatus", "Case", "CaseResult", "Change", "ConflictError", "Delivery",
+    "EbruleError", "Endpoint", "Examined", "ExitCode", "InterruptedRunError", "InvalidRuleError", "KINDS", "Kind",
+    "KindAccess", "LedgerError", "Options", "Overlap", "Pace", "Problem", "Rule", "RuleFile", "RuleNotFoundError",
+    "Session", "Settings", "UnavailableError", "UnknownOutcomeError", "UpdateOptions", "UpdateResult", "UsageError",
+    "Verdict", "VersionGoneError", "announce_rule", "auth_status", "connect", "fetch_rule", "flush_events",
+    "list_rules", "load_cases", "load_rule", "load_settings", "make_event", "plan_update", "rollback_rule",
+    "run_cases", "send_event", "update_rule", "validate_rule",
 }  # fmt: skip
 
 

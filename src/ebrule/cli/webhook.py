@@ -67,7 +67,7 @@ class WebhookCommand:
 def run_flush(command: WebhookCommand, screen: Screen) -> int:
     """Deliver what is pending and print what became of it; return the exit code."""
     from ebrule.cli.results import short_path
-    from ebrule.deliveries import flush
+    from ebrule.deliveries import flush_events
     from ebrule.errors import ExitCode, UsageError
 
     if command.audit_log is not None and not command.audit_log.exists():
@@ -78,7 +78,7 @@ def run_flush(command: WebhookCommand, screen: Screen) -> int:
         command.connection, screen, webhook_url=command.url, audit_log=command.audit_log, to_org=False
     ) as local:
         ledger = local.settings.audit_log
-        for delivery in flush(local.settings, pace=local.pace):
+        for delivery in flush_events(local.settings, pace=local.pace):
             done.append(delivery)
             if text:  # at once: what is done is told even if what follows fails
                 screen.out(*_line(delivery))
@@ -116,7 +116,7 @@ def _document(result: str, ledger: Path, done: list[Delivery]) -> dict[str, Any]
 def run_send(command: WebhookCommand, rule_id: str, kind: str | None, screen: Screen) -> int:
     """Announce a rule and print what became of the event; return the exit code."""
     from ebrule.cli.results import show_error
-    from ebrule.deliveries import announce
+    from ebrule.deliveries import announce_rule
     from ebrule.errors import UnavailableError
     from ebrule.rules.registry import DEFAULT_KIND, kind_named
 
@@ -128,7 +128,7 @@ def run_send(command: WebhookCommand, rule_id: str, kind: str | None, screen: Sc
         webhook_format=command.event_format,
         audit_log=command.audit_log,
     ) as org:
-        delivery = announce(org.settings, org.settings.kinds[the_kind.name], rule_id, pace=org.pace)
+        delivery = announce_rule(org.settings, org.settings.kinds[the_kind.name], rule_id, pace=org.pace)
     delivered = delivery.state == "delivered"
     if command.output is o.Output.JSON:
         screen.json(_document("delivered" if delivered else "failed", org.settings.audit_log, [delivery]))

@@ -39,7 +39,7 @@ HEADINGS: Final = (
 
 def grown(path: Path, records: int) -> None:
     """Write a ledger of so many records, without the syncs that real runs wait for."""
-    pattern = path.with_name("pattern.jsonl")
+    pattern = path.with_suffix(".pattern")  # one for each size, so that it holds one update
     writer = LedgerWriter(pattern)
     writer.update()
     pair = [entry.record for entry in writer.log.entries()]
@@ -79,8 +79,9 @@ def measured(folder: Path, records: int) -> list[object]:
     log, writer = AuditLog(path), LedgerWriter(path)
     size = path.stat().st_size / 1e6
     once = 3 if records >= SIZES[-1] else REPEATS  # these take seconds
-    if not log.verify().ok:
-        raise AssertionError(path)
+    found = log.verify()
+    if not found.ok or found.records != records:
+        raise AssertionError(found)
     verify = seconds(log.verify, once)
     row: list[object] = [
         f"{records:,}",

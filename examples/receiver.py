@@ -32,4 +32,6 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()
+server = HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver)
+print(f"http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201 - a script prints
+server.serve_forever()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,18 @@ def test_without_a_required_acknowledgement_nothing_is_sent(
     assert [record["type"] for record in ebrule.records()] == ["intent", "outcome"]
     assert "::error::" not in ran.err
     assert "Nothing is open" in ebrule("audit", "resolve").out
+
+
+def test_a_collector_that_never_answers_has_not_acknowledged(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """Silence ends with 11, within the run's deadline."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        options = ("--audit-otlp", url, "--audit-otlp-required", "--deadline", "3")
+        ran = ebrule("update", "--file", ebrule.rule(), *options)
+
+    assert ran.code == 11
+    assert "did not acknowledge the intent: no answer came in time" in ran.err
+    assert sandbox.history() == []
 
 
 @pytest.mark.parametrize(

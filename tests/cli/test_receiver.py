@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,31 +30,19 @@ PATIENCE_SECONDS = 20
 @pytest.fixture
 def receiver() -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A running receiver: its URL and its process."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, str(RECEIVER), str(port)],
+        [sys.executable, str(RECEIVER), "0"],
         env={**os.environ, "EBRULE_WEBHOOK_SECRET": SECRET},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     with process:
+        assert process.stdout is not None
         try:
-            wait_for(port)
-            yield f"http://127.0.0.1:{port}/events", process
+            yield f"{process.stdout.readline().strip()}/events", process
         finally:
             process.kill()
-
-
-def wait_for(port: int) -> None:
-    """Come back once somebody listens."""
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < ends:
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            return
-    pytest.fail("the receiver did not start")
 
 
 def test_it_takes_each_event_once(ebrule: CommandLine, receiver: tuple[str, subprocess.Popen[str]]) -> None:

@@ -103,8 +103,8 @@ def _show_drift(screen: Screen, drift: Drift | None) -> None:
 
 
 def _webhook(result: UpdateResult) -> str:
-    where = "to deliver it: ebrule webhook flush" if result.recorded else "and it may not be in the ledger"
-    texts = {"delivered": " Event delivered.", "pending": f" The event is NOT delivered yet: {where}."}
+    pending = "ebrule webhook flush delivers it." if result.recorded else "it may not be in the ledger."
+    texts = {"delivered": " Event delivered.", "pending": f" The event is NOT delivered yet; {pending}"}
     return texts.get(result.webhook, "")
 
 

@@ -23,9 +23,18 @@ DIAGNOSTICS = re.compile(r"^\| id \| what is wrong \|\n(?:\|.*\n)*", re.MULTILIN
 _VOLATILE = [
     (re.compile(r"in \d+ ms"), "in 9 ms"),
     (re.compile(r'"latency_ms": [\d.]+'), '"latency_ms": 8.5'),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?= )"), "2026-01-05 08:00"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "2026-01-05T08:00:00.000Z"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "2026-01-06T08:00:00Z"),
     (re.compile(r'"operation_id": "[0-9a-f-]{36}"'), '"operation_id": "019bb1d0-5c00-7000-8000-000000000000"'),
     (re.compile(r'"head": "[0-9a-f]{64}"'), '"head": "' + "5e" * 32 + '"'),
+    (re.compile(r"^head  [0-9a-f]{64}$", re.MULTILINE), "head  " + "5e" * 32),
+    # A table is as wide as this machine's name.
+    (re.compile(r"\bwho +why$", re.MULTILINE), "who          why"),
+    (re.compile(r"\bada@\S+ +(?=\S)"), "ada@laptop   "),
+    (re.compile(r"\bada@\S+$", re.MULTILINE), "ada@laptop"),
+    (re.compile(r"\(in \d+ h \d+ min\)"), "(in 24 h 0 min)"),
+    (re.compile(r"http://127\.0\.0\.1:\d{4,5}"), "http://127.0.0.1:41234"),
     (re.compile(r"redacted:[0-9a-f]{16}"), "redacted:1b2c3d4e5f607182"),
 ]
 """What differs from run to run, and what stands for it in the README."""
@@ -45,6 +54,7 @@ def outputs(commands: list[str], home: Path) -> list[str]:
     environ = {
         "HOME": str(home),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "LOGNAME": "ada",
         "EBRULE_STATE_DIR": str(home / ".local/state/ebrule"),
     }
     printed = []

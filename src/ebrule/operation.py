@@ -199,7 +199,8 @@ class Operation:
         result: what is known, and is recorded.
         pace: the run's time.
 
-    ``facts`` is what each intent says of the run: ``actor``, ``region``, ``reason``, ``tool_version``.
+    ``facts`` is what each intent says of the run: ``actor``, ``region``, ``reason``, ``tool_version``; without an
+    intent, the outcome says it.
     """
 
     def __init__(self, ledger: AuditLog, result: UpdateResult, pace: Pace) -> None:
@@ -207,6 +208,7 @@ class Operation:
         self._ledger = ledger
         self._result = result
         self.facts: Mapping[str, Any] = {}
+        self._has_intent = False
         self._pace = pace
         result.audit_log, result.operation_id, result.head = ledger.path, self.id, ledger.head()
 
@@ -224,6 +226,7 @@ class Operation:
             **({"overwrites": overwrites} if overwrites else {}),
             **self.facts,
         )
+        self._has_intent = True
 
     def outcome(self, redactor: Redactor, correlation_id: str | None = None, event: Event | None = None) -> None:
         """Record how the operation ended; where that fails, ``result.recorded`` says so, and the observer is told."""
@@ -242,6 +245,7 @@ class Operation:
                     conflicts=result.conflicts,
                     correlation_id=correlation_id,
                     event=event,
+                    **({} if self._has_intent else self.facts),
                 )
             except (LedgerError, InterruptedRunError) as failure:
                 result.recorded = False

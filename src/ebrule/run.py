@@ -138,8 +138,9 @@ class Run:
         operation = Operation(self.ledger, self.result, self.pace)
         with self.ledger.running(operation.id):
             try:
-                desired = self._load(load)
                 operation.facts = self._facts()
+                desired = self._load(load)
+                operation.facts = self._facts()  # now without the file's secrets
                 with self._session() as session:
                     self._change(session, desired, operation)
             except UsageError:

@@ -185,6 +185,16 @@ def test_the_ledger_is_a_chain(ebrule: CommandLine) -> None:
     assert ebrule.ledger.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(("priority", "result"), [(10, "unchanged"), (0, "failed")])
+def test_an_outcome_alone_tells_who_and_why(ebrule: CommandLine, priority: int, result: str) -> None:
+    """An update that sent nothing has no intent; its outcome says who asked for it, and why."""
+    ebrule("update", "--rule-id", "demo-rule", "--set", f"priority={priority}", "--reason", "CHG-7")
+    (outcome,) = ebrule.records()
+
+    assert (result, "CHG-7") == (outcome["result"], outcome["reason"])
+    assert {"user", "host"} <= outcome["actor"].keys()
+
+
 def test_the_actor_names_the_pipeline_run(ebrule: CommandLine) -> None:
     """On a pipeline the record leads to the run, the commit and the person."""
     ebrule.environ |= {

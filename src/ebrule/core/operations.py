@@ -172,6 +172,7 @@ def _fold(records: Sequence[Record], settled_events: dict[str, str]) -> Recorded
     intent, outcome, resolution = (last.get(name, {}) for name in ("intent", "outcome", "resolution"))
     found = _resolution(resolution) if resolution else None
     end = resolution or outcome
+    told = intent or outcome
     event_id = _get(_get(outcome, "event", dict) or _get(resolution, "event", dict) or {}, "id", str)
     result = _get(outcome, "result", str) or OPEN
     if found and found.state in ("applied", "not_applied"):
@@ -183,7 +184,7 @@ def _fold(records: Sequence[Record], settled_events: dict[str, str]) -> Recorded
         kind=_get(records[0], "kind", str),
         rule_id=_get(records[0], "rule_id", str),
         rule_name=_get(_get(intent, "after", dict) or {}, "name", str),
-        region=_get(intent, "region", str),
+        region=_get(told, "region", str),
         result=result,
         exit_code=_get(outcome, "exit_code", int),
         base_version=_get(intent, "base_version", int),
@@ -193,9 +194,9 @@ def _fold(records: Sequence[Record], settled_events: dict[str, str]) -> Recorded
         latency_ms=_milliseconds(outcome, "latency_ms"),
         error=_get(outcome, "error", str),
         correlation_id=_get(outcome, "correlation_id", str),
-        reason=_get(intent, "reason", str),
-        actor={name: text for name, text in (_get(intent, "actor", dict) or {}).items() if isinstance(text, str)},
-        tool_version=_get(intent, "tool_version", str),
+        reason=_get(told, "reason", str),
+        actor={name: text for name, text in (_get(told, "actor", dict) or {}).items() if isinstance(text, str)},
+        tool_version=_get(told, "tool_version", str),
         changes=tuple(
             Change(each["path"], each.get("before"), each.get("after")) for each in _paths(intent, "changes")
         ),

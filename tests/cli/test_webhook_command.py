@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from standardwebhooks import Webhook
 
+from command_line import HANG_GUARD_SECONDS
 from ebrule import Options, Pace, load_settings, update_rule
 from ebrule.core.client import HttpxTransport
 from ebrule.core.pace import SystemClock
@@ -141,6 +143,25 @@ def test_two_flushes_at_once_share_the_work(ebrule: CommandLine) -> None:
 
     assert codes <= {0, 8}
     assert sorted(pending) == sorted(ids(receiver))
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_a_flush_that_is_cut_off_is_harmless(ebrule: CommandLine, signum: signal.Signals) -> None:
+    """Ended in the midst of a delivery, it leaves the event pending, and held by nobody."""
+    (pending,) = left_pending(ebrule, 51)
+    before = ebrule.ledger.read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with ebrule.start("webhook", "flush", "--webhook-url", url) as process:
+            silent.settimeout(HANG_GUARD_SECONDS)
+            with silent.accept()[0]:
+                process.send_signal(signum)
+                process.communicate(timeout=HANG_GUARD_SECONDS)
+    assert process.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 143}[signum]
+    assert before == ebrule.ledger.read_bytes()
+    with receiving() as receiver:
+        assert ebrule("webhook", "flush", "--webhook-url", receiver.url).code == 0
+    assert [pending] == ids(receiver)
 
 
 def test_a_flush_starts_no_sandbox_and_asks_no_org(ebrule: CommandLine, sandbox: SandboxProcess) -> None:

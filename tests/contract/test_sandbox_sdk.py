@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from command_line import CommandLine
     from sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.loopback
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 TOPIC = "v2.detail.events.conversation.{id}.customer.end"
 EVENT = {"mediaType": "VOICE", "direction": "INBOUND", "interactingDurationMs": 12_000}
@@ -175,6 +180,27 @@ class TestIntegrations:
             integrations.put_integration_config_current("integration-eventbridge", body=configuration)
         assert caught.value.status == 409
         assert '"code":"version.conflict"' in caught.value.body
+
+
+@pytest.mark.parametrize("transport", ["httpx", "sdk"])
+def test_what_ebrule_writes_is_what_the_sdk_reads(
+    ebrule: CommandLine, triggers: Any, integrations: Any, transport: str
+) -> None:
+    """A trigger and a source that ebrule updated come out of the SDK's typed calls as the example files say."""
+    for name in ("trigger.yaml", "source.yaml"):
+        assert 0 == ebrule("update", "-f", str(EXAMPLES / name), "--transport", transport).code
+    trigger = triggers.get_processautomation_trigger("demo-trigger")
+    source = integrations.get_integration_config_current("integration-eventbridge")
+    wanted = yaml.safe_load((EXAMPLES / "trigger.yaml").read_text())
+
+    assert (4, wanted["name"], wanted["target"]["id"]) == (trigger.version, trigger.name, trigger.target.id)
+    assert wanted["matchCriteria"] == [
+        {"jsonPath": each.json_path, "operator": each.operator, "value": each.value} for each in trigger.match_criteria
+    ]
+    assert (5, yaml.safe_load((EXAMPLES / "source.yaml").read_text())["properties"]) == (
+        source.version,
+        source.properties,
+    )
 
 
 def test_flow(sdk: Any, api_client: Any) -> None:

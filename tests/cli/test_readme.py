@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from picture import PICTURE, draw
 from readme import DIAGNOSTICS, README, blocks, diagnostics, outputs
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ def test_every_command_prints_what_the_readme_says(tmp_path: Path) -> None:
     printed = outputs([command for command, _ in said], tmp_path)
 
     assert said == list(zip([command for command, _ in said], printed, strict=True))
+
+
+@pytest.mark.loopback
+def test_the_picture_is_of_a_real_run() -> None:
+    """The README's picture shows what the program prints on a terminal."""
+    assert PICTURE.read_text() == draw()
 
 
 def test_the_ids_of_problems_are_those_of_the_catalogue() -> None:

@@ -102,7 +102,7 @@ def test_what_show_prints_diffs_clean(ebrule: CommandLine, example: Example, tra
 
 @transports
 def test_what_ebrule_does_not_know_stays(ebrule: CommandLine, sandbox: SandboxProcess, transport: str) -> None:
-    """Unknown fields, settings and operators go through show, diff and update unchanged, on both transports."""
+    """Unknown fields and operators go through show, diff, update and rollback unchanged, on both transports."""
     path = f"{TRIGGERS}/trigger-unknown-fields"
     was = at(sandbox, path)
     options = ("--transport", transport)
@@ -111,10 +111,12 @@ def test_what_ebrule_does_not_know_stays(ebrule: CommandLine, sandbox: SandboxPr
     planned = ebrule("diff", "-f", "now.yaml", "-o", "json", *options).json
     updated = ebrule("update", "-f", "now.yaml", *options)
     now = at(sandbox, path)
+    rolled_back = ebrule("rollback", "-k", "trigger", "--rule-id", "trigger-unknown-fields", *options)
 
     assert ["name"] == [change["path"] for change in planned["changes"]]
     assert (0, True) == (updated.code, "warning[unknown-operator]" in updated.err)
     assert {**was, "name": "Dear numbers", "version": was["version"] + 1} == now
+    assert (0, {**was, "version": was["version"] + 2}) == (rolled_back.code, at(sandbox, path))
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,9 @@ class Report:
             attention(self.unsettled),
             _section("versions", "Versions", lanes, legend()),
             _section("speed", "Latency", latency(self.shown) or tag("p", "No update was accepted.", class_="quiet")),
-            _section("crowd", "Conflicts", conflicts(self.shown)),
+            _section(
+                "crowd", "Conflicts", conflicts(self.shown) or tag("p", "No operation met a conflict.", class_="quiet")
+            ),
             _section("operations", "Operations", self._how_many(), *(entry(each) for each in self.shown)),
         ]
 

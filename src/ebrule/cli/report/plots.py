@@ -153,12 +153,12 @@ def latency(operations: Sequence[RecordedOperation]) -> Element | None:
 
 
 def conflicts(operations: Sequence[RecordedOperation]) -> Element | None:
-    """Return a bar for each operation that met conflicts, or None where there was no operation."""
+    """Return a bar for each operation that met conflicts, or None where none did."""
     dated = _dated(operations)
-    if not dated:
-        return None
     met = [(time, each.conflicts) for time, each in dated if each.conflicts]
-    most = max((count for _, count in met), default=1)
+    if not met:
+        return None
+    most = max(count for _, count in met)
     across = _Scale(dated[0][0], dated[-1][0], 64, _WIDTH - _RIGHT - 8)
     up = _Scale(0, most, _HEIGHT, _TOP)
     parts = _levels(up, most, "")
@@ -180,13 +180,18 @@ def _levels(up: _Scale, most: float, unit: str) -> list[Element]:
     return parts
 
 
+_PATTERNS = ((600, "%H:%M:%S"), (86_400, "%H:%M"), (5 * 86_400, "%m-%d %H:%M"))
+"""What the time axis says, by how many seconds it spans at most."""
+
+
 def _days(scale: _Scale, height: float) -> list[Element]:
-    """Return the labels of the time axis: dates, or times where all is within a day."""
+    """Return the labels of the time axis: dates, or times where all is within a few days."""
     if scale.first == scale.last:
         times = [scale.first]
     else:
         times = [scale.first + (scale.last - scale.first) * step / (_TICKS - 1) for step in range(_TICKS)]
-    pattern = "%m-%d %H:%M" if scale.last - scale.first < 5 * 86_400 else "%Y-%m-%d"
+    span = scale.last - scale.first
+    pattern = next((pattern for longest, pattern in _PATTERNS if span < longest), "%Y-%m-%d")
     return [
         tag(
             "text",

@@ -32,7 +32,7 @@ def compare(desired: Desired, base: Rule, options: UpdateOptions, history: Histo
         ConflictError: the version that is expected is gone, or what changed since is in the way.
     """
     compared = _compare(desired, base, options, history)
-    problems = _fixed_field_problems(compared.plan, allow_identity_change=options.allow_identity_change)
+    problems = fixed_field_problems(compared.plan, allow_identity_change=options.allow_identity_change)
     if problems:
         raise invalid(desired.source, [desired.placed(problem) for problem in problems], desired.kind)
     return compared
@@ -63,7 +63,7 @@ def _compare(desired: Desired, base: Rule, options: UpdateOptions, history: Hist
     return Compared(Plan(kind, base, merge.content, overwritten=merge.overlaps), since=older)
 
 
-def _fixed_field_problems(plan: Plan, *, allow_identity_change: bool) -> list[Problem]:
+def fixed_field_problems(plan: Plan, *, allow_identity_change: bool = False) -> list[Problem]:
     """Find each changed field that an update cannot change, or may change with consent only."""
     kind, found = plan.kind, []
     for path in (*kind.immutable, *sorted(kind.identity)):

@@ -109,11 +109,15 @@ class RuleFile:
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found in one rule file: ``problems`` of every severity, with their places in ``source``."""
+    """What was found in one rule file: ``problems`` of every severity, with their places in ``source``.
+
+    ``rule_file`` is what it says, where it is right by itself.
+    """
 
     source: Source
     kind: str | None
     problems: tuple[Problem, ...]
+    rule_file: RuleFile | None = None
 
     @property
     def errors(self) -> int:
@@ -215,7 +219,7 @@ def validate_rule(
             raise
         problem = Problem(TWO_KINDS, error.message, ("kind",), error.hint)
         return Examined(document.source, document.data["kind"], tuple(placed_problems(document, [problem])))
-    return Examined(rule_file.document.source, rule_file.kind.name, rule_file.warnings)
+    return Examined(rule_file.source, rule_file.kind.name, rule_file.warnings, rule_file)
 
 
 MAX_PROBLEMS = 100

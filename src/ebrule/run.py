@@ -349,8 +349,8 @@ class Run:
         return event
 
 
-def _raise_any(desired: Desired, found: list[Problem | None]) -> None:
-    problems = [desired.placed(problem) for problem in found if problem is not None]
+def _raise_any(desired: Desired, found: list[dict[Reference, Problem]]) -> None:
+    problems = [desired.placed(problem) for wrong in found for problem in wrong.values()]
     if problems:
         raise invalid(desired.source, problems)
 

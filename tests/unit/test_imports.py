@@ -17,7 +17,7 @@ SOURCE = Path(ebrule.__file__).parent
 FLOORS = [
     ["cli", "__main__"],
     ["pipeline", "resolve", "deliveries"],
-    ["run"],
+    ["run", "online"],
     ["compare"],
     ["cases", "history", "plan", "operation", "rollback", "schema", "update_options"],
     ["patch"],

@@ -19,7 +19,7 @@ from ebrule.rules.kind import Reference
 
 if TYPE_CHECKING:
     from ebrule.core.reply import Reply, Request
-from fake_org import FakeOrg, Update, answers, lost
+from fake_org import API, FakeOrg, Update, answers, lost
 
 RULE: dict[str, Any] = {
     "name": "Demo",
@@ -407,17 +407,24 @@ def test_paths_as_text(path: tuple[str | int, ...], text: str) -> None:
 # --- references ---------------------------------------------------------------------------------------------
 
 TARGETS = "/api/v2/eventbridge/targets"
+TOPICS = "/api/v2/processautomation/triggers/topics"
 
 
 def checked(org: FakeOrg, *references: Reference) -> list[Problem | None]:
     """Check references against an org, as an update does."""
     update = Update(org)
-    return update.pace.call_all(reference_checks(update.session.reader, references))
+    found = update.pace.call_all(reference_checks(update.session.reader, references))
+    return [next((wrong[each] for wrong in found if each in wrong), None) for each in references]
 
 
 def target(name: str, index: int = 0, **fields: Any) -> Reference:
     """Return a reference to a target."""
     return Reference(("targets", index, "id"), "target", name, f"{TARGETS}/{name}", **fields)
+
+
+def topic(name: str) -> Reference:
+    """Return a reference to a topic."""
+    return Reference(("topicName",), "topic", name, TOPICS, in_list=True)
 
 
 def test_a_reference_that_exists_is_right() -> None:
@@ -448,7 +455,7 @@ def test_a_reference_that_will_not_do() -> None:
     org.resources[f"{TARGETS}/t1"] = answers(200, {"state": "deleted"})
     (problem,) = checked(org, target("t1", check=lambda data: f"it is {data['state']}"))
 
-    hint = "Mend the target or name another, or skip the check with --no-check-targets."
+    hint = "Mend the target, or name another. An update skips the check with --no-check-targets."
     assert problem == Problem("unfit-target", "it is deleted", ("targets", 0, "id"), hint=hint)
 
 
@@ -463,8 +470,37 @@ def test_each_resource_is_asked_for_once() -> None:
 
     org.resources[f"{TARGETS}/t1"] = note
 
-    assert checked(org, target("t1"), target("t1", 1)) == [None]
+    assert checked(org, target("t1"), target("t1", 1)) == [None, None]
     assert len(asked) == 1
+
+
+def test_each_place_that_names_what_is_missing_is_told() -> None:
+    """What one request found out is a problem in every place that the answer is about."""
+    missing = checked(FakeOrg(), target("t1"), target("t1", 1))
+
+    assert [("targets", 0, "id"), ("targets", 1, "id")] == [problem and problem.path for problem in missing]
+
+
+def test_a_list_is_read_once_for_all_that_must_be_in_it() -> None:
+    """The references to a list share its pages, which are read as far as one of them is still to be found."""
+    org = FakeOrg()
+    first, second = f"{TOPICS}?pageSize=200", f"{TOPICS}?after=1"
+    asked: list[str] = []
+
+    def page(org_: FakeOrg, request: Request) -> Reply:
+        asked.append(request.url.removeprefix(API))
+        body = {"entities": ["v2.a"], "nextUri": second}
+        return answers(200, body if asked[-1] == first else {"entities": ["v2.b"]})(org_, request)
+
+    org.resources |= {first: page, second: page}
+    there, missing = checked(org, topic("v2.b"), topic("v2.bb"))
+
+    assert [first, second] == asked
+    assert there is None
+    assert missing is not None
+    assert 'topic "v2.bb" is not among those of this org; did you mean "v2.b"?' == missing.message
+    assert [None] == checked(org, topic("v2.a"))
+    assert [first, second, first] == asked
 
 
 @pytest.mark.parametrize(

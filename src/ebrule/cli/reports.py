@@ -10,23 +10,24 @@ from urllib.parse import quote
 from ebrule import __version__
 from ebrule.cli.render import one_line
 from ebrule.diagnostics import CATALOGUE
-from ebrule.operation import SCHEMA_VERSION, problem_json
+from ebrule.operation import SCHEMA_VERSION, error_json, problem_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ebrule.cli.render import Screen
-    from ebrule.errors import Problem
+    from ebrule.errors import EbruleError, Problem
     from ebrule.plan import Examined
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def json_report(examined: Sequence[Examined], *, valid: bool) -> dict[str, Any]:
-    """Return the document of ``--output json``."""
+def json_report(examined: Sequence[Examined], failure: EbruleError | None = None) -> dict[str, Any]:
+    """Return the document of ``--output json``; ``failure`` is why not everything could be found out."""
+    result = "invalid" if any(found.errors for found in examined) else "valid"
     return {
         "schema_version": SCHEMA_VERSION,
-        "result": "valid" if valid else "invalid",
+        "result": "failed" if failure else result,
         "files": [
             {
                 "path": found.source.name,
@@ -35,6 +36,7 @@ def json_report(examined: Sequence[Examined], *, valid: bool) -> dict[str, Any]:
             }
             for found in examined
         ],
+        **({"error": error_json(failure)} if failure else {}),
     }
 
 
@@ -48,8 +50,11 @@ def show_annotations(screen: Screen, examined: Sequence[Examined]) -> None:
             screen.annotation(problem.severity, _text(problem), **properties, title=problem.id)
 
 
-def sarif_report(examined: Sequence[Examined]) -> dict[str, Any]:
-    """Return a log of SARIF 2.1.0, https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html."""
+def sarif_report(examined: Sequence[Examined], failure: EbruleError | None = None) -> dict[str, Any]:
+    """Return a log of SARIF 2.1.0, https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html.
+
+    ``failure`` is why not everything could be found out.
+    """
     ids = sorted({problem.id for found in examined for problem in found.problems})
     return {
         "$schema": _SARIF_SCHEMA,
@@ -58,12 +63,18 @@ def sarif_report(examined: Sequence[Examined]) -> dict[str, Any]:
             {
                 "tool": {"driver": {"name": "ebrule", "version": __version__, "rules": [_rule(each) for each in ids]}},
                 "columnKind": "unicodeCodePoints",
+                **({"invocations": [_failed(failure)]} if failure else {}),
                 "results": [
                     _result(found, problem, ids.index(problem.id)) for found in examined for problem in found.problems
                 ],
             }
         ],
     }
+
+
+def _failed(failure: EbruleError) -> dict[str, Any]:
+    notification = {"level": "error", "message": {"text": one_line(failure.message)}}
+    return {"executionSuccessful": False, "toolExecutionNotifications": [notification]}
 
 
 def _rule(problem_id: str) -> dict[str, Any]:

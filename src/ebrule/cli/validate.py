@@ -1,9 +1,9 @@
-"""``ebrule validate``: is the file right? Offline."""
+"""``ebrule validate``: is the file right? Offline, unless the org is to be asked too."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,11 +14,11 @@ from ebrule.cli.render import Screen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ebrule.errors import Problem
+    from ebrule.errors import EbruleError, Problem
     from ebrule.plan import Examined
     from ebrule.rules.kind import Kind
 
-HELP = """Check rule files, without asking the org.
+HELP = """Check rule files, without asking the org unless --online says so.
 
 Tells every problem of every file, with line and column. Folders are searched for *.yaml, *.yml and *.json.
 What a problem's id means: ebrule explain ID
@@ -31,6 +31,7 @@ Examples:
   ebrule validate rules/ --output sarif > ebrule.sarif        for code scanning
   ebrule validate --strict rule.yaml                          warnings are errors
   ebrule show demo-rule -o yaml | ebrule validate -
+  ebrule validate --online rules/                             do rules, targets, flows and topics exist?
 """
 
 WORTH_A_PROGRESS_BAR = 100
@@ -43,11 +44,14 @@ class ValidateCommand:
     files: Sequence[str]
     kind: str | None = None
     strict: bool = False
+    online: bool = False
+    connection: o.Connection = field(default_factory=o.Connection)
     output: o.Report = o.Report.TEXT
 
 
 def run(command: ValidateCommand, screen: Screen) -> int:
     """Check the files and print what was found; return the exit code."""
+    from ebrule.cli.exits import exit_code
     from ebrule.configured import configured_kinds
     from ebrule.errors import ExitCode, UsageError
     from ebrule.rulefile import rule_files
@@ -56,12 +60,30 @@ def run(command: ValidateCommand, screen: Screen) -> int:
         raise UsageError(
             "no file to check", hint="Type: ebrule validate rule.yaml  (or a folder, or - for standard input)"
         )
+    _check_connection(command)
     files = rule_files(command.files)
     kinds = configured_kinds(os.environ)
     examined = [_examined(command, kinds, path, reason) for path, reason in _watched(screen, files)]
-    wrong = sum(bool(found.errors) for found in examined)
-    _report(screen, command.output, examined, wrong)
-    return int(ExitCode.INVALID if wrong else ExitCode.OK)
+    failure = None
+    if command.online:
+        examined, failure = _with_org(command, examined, screen)
+    if command.strict:
+        examined = [_strictly(found) for found in examined]
+    _report(screen, command.output, examined, failure)
+    if failure is not None:
+        return exit_code(failure)
+    return int(ExitCode.INVALID if any(found.errors for found in examined) else ExitCode.OK)
+
+
+def _check_connection(command: ValidateCommand) -> None:
+    """Refuse options that would make believe that the org is asked."""
+    from ebrule.errors import UsageError
+
+    given, usual = asdict(command.connection), asdict(o.Connection())
+    unused = next((name for name in given if given[name] != usual[name]), None)
+    if unused is not None and not command.online:
+        option = f"--{unused.replace('_', '-')}"
+        raise UsageError(f"{option} is for asking the org", hint=f"Add --online, or leave out {option}.")
 
 
 def _examined(command: ValidateCommand, kinds: Mapping[str, Kind], path: str, reason: Problem | None) -> Examined:
@@ -72,11 +94,32 @@ def _examined(command: ValidateCommand, kinds: Mapping[str, Kind], path: str, re
     if reason is not None:
         return Examined(Source(path), command.kind, (reason,))
     found = validate_rule(path, kind=command.kind, kinds=kinds)
-    if not found.problems:
-        return replace(found, source=Source(found.source.name))
-    if command.strict:
-        return replace(found, problems=tuple(replace(problem, severity="error") for problem in found.problems))
-    return found
+    if command.online:
+        return found
+    source = found.source if found.problems else Source(found.source.name)
+    return replace(found, source=source, rule_file=None)
+
+
+def _with_org(
+    command: ValidateCommand, examined: list[Examined], screen: Screen
+) -> tuple[list[Examined], EbruleError | None]:
+    """Return what was found with what the org says of it, and the error that it may have ended with."""
+    from ebrule.cli.connection import opened
+    from ebrule.errors import EbruleError
+    from ebrule.online import validate_online
+
+    with opened(command.connection, screen) as org:
+        try:
+            return validate_online(org.settings, examined, pace=org.pace), None
+        except EbruleError as error:
+            if error.result is None:
+                raise
+            return error.result, error
+
+
+def _strictly(found: Examined) -> Examined:
+    """Return what was found with warnings as errors."""
+    return replace(found, problems=tuple(replace(problem, severity="error") for problem in found.problems))
 
 
 def _watched(screen: Screen, files: Sequence[tuple[str, Problem | None]]) -> Iterable[tuple[str, Problem | None]]:
@@ -88,31 +131,37 @@ def _watched(screen: Screen, files: Sequence[tuple[str, Problem | None]]) -> Ite
     return track(files, "Checking", console=screen.console(), transient=True)
 
 
-def _report(screen: Screen, output: o.Report, examined: Sequence[Examined], wrong: int) -> None:
+def _report(screen: Screen, output: o.Report, examined: Sequence[Examined], failure: EbruleError | None) -> None:
+    """Print what was found, and after it why there is no more."""
     if output is o.Report.TEXT:
-        _show(screen, examined, wrong)
-        return
-    from ebrule.cli.reports import json_report, sarif_report, show_annotations
-
-    if output is o.Report.JSON:
-        screen.json(json_report(examined, valid=not wrong))
-    elif output is o.Report.SARIF:
-        screen.json(sarif_report(examined))
+        _show(screen, examined)
     else:
-        show_annotations(screen, examined)
-        screen.out(_summary(examined, wrong))
+        from ebrule.cli.reports import json_report, sarif_report, show_annotations
+
+        if output is o.Report.JSON:
+            screen.json(json_report(examined, failure))
+        elif output is o.Report.SARIF:
+            screen.json(sarif_report(examined, failure))
+        else:
+            show_annotations(screen, examined)
+    if output in (o.Report.TEXT, o.Report.GITHUB):
+        screen.out(_summary(examined) + (", as far as the org was asked" if failure else ""))
+    if failure is not None:
+        from ebrule.cli.results import show_error
+
+        show_error(screen, failure)
 
 
-def _show(screen: Screen, examined: Sequence[Examined], wrong: int) -> None:
+def _show(screen: Screen, examined: Sequence[Examined]) -> None:
     from ebrule.cli.problems import show_problem
 
     for found in examined:
         for problem in found.problems:
             show_problem(screen.out, problem, found.source, screen.width)
-    screen.out(_summary(examined, wrong))
 
 
-def _summary(examined: Sequence[Examined], wrong: int) -> str:
+def _summary(examined: Sequence[Examined]) -> str:
+    wrong = sum(bool(found.errors) for found in examined)
     errors = sum(found.errors for found in examined)
     warnings = sum(len(found.problems) for found in examined) - errors
     counts = [_count(errors, "error")] * bool(errors) + [_count(warnings, "warning")] * bool(warnings)
@@ -124,12 +173,17 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+@o.with_connection
 def command(
+    connection: o.Connection,
     files: Annotated[
         list[str] | None, typer.Argument(metavar="FILE...", help="Rule files or folders; - is standard input.")
     ] = None,
     kind: o.KindOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask the org too: do rules, targets, flows and topics exist?")
+    ] = False,
     output: o.ReportOption = o.Report.TEXT,
 ) -> int:
-    return run(ValidateCommand(files or (), kind, strict, output), Screen())
+    return run(ValidateCommand(files or (), kind, strict, online, connection, output), Screen())

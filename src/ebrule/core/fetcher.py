@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ebrule.core.failures import unreadable
 from ebrule.errors import RuleNotFoundError, UnavailableError, UsageError
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from ebrule.core.reads import Reader
     from ebrule.core.reply import Reply
+
+T = TypeVar("T")
 
 PAGE_SIZE = 200
 """How many entities a page may have: the most that the API gives."""
@@ -53,8 +55,8 @@ def fetch_rule(reader: Reader, kind: Kind, rule_id: str) -> Rule:
     return rule
 
 
-def read_entities(reader: Reader, path: str, doing: str) -> Iterator[dict[str, Any]]:
-    """Yield the entities of a list in pages, which are read as they are needed.
+def read_entities(reader: Reader, path: str, doing: str, of: type[T]) -> Iterator[T]:
+    """Yield the entities of a list in pages, which are read as they are needed; ``of`` is what JSON has for one.
 
     Raises :class:`UnavailableError` for an answer that is no such page, and what :meth:`Reader.read` raises.
     """
@@ -64,17 +66,17 @@ def read_entities(reader: Reader, path: str, doing: str) -> Iterator[dict[str, A
         if following in read or len(read) == MAX_PAGES:
             raise UnavailableError(f"{doing}: the list does not end after {len(read)} pages", code="unexpected-answer")
         read.add(following)
-        page, following = _read_page(reader, following, doing)
+        page, following = _read_page(reader, following, doing, of)
         yield from page
 
 
-def _read_page(reader: Reader, path: str, doing: str) -> tuple[list[dict[str, Any]], str | None]:
+def _read_page(reader: Reader, path: str, doing: str, of: type[T]) -> tuple[list[T], str | None]:
     """Return the entities of a page, and the path of the next one."""
     reply = reader.read(path, doing)
     if reply is None:
         raise UnavailableError(f"{doing}: this org's API has no such list", code="unexpected-answer", http_status=404)
     entities, following = reply.object.get("entities"), reply.object.get("nextUri")
-    if not isinstance(entities, list) or not all(isinstance(entity, dict) for entity in entities):
+    if not isinstance(entities, list) or not all(isinstance(entity, of) for entity in entities):
         raise unreadable(reply, doing)
     # A link is followed within the same API only: the token goes where it leads.
     if following is not None and not (isinstance(following, str) and following.startswith("/api/")):
@@ -87,7 +89,7 @@ def list_rules(reader: Reader, kind: Kind) -> Iterator[dict[str, Any]]:
 
     Raises what :func:`listing_of` and :func:`read_entities` raise.
     """
-    return read_entities(reader, listing_of(kind), f"listing {kind.title}s")
+    return read_entities(reader, listing_of(kind), f"listing {kind.title}s", of=dict)
 
 
 def listing_of(kind: Kind) -> str:

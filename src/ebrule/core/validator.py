@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Mapping
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
@@ -15,11 +16,12 @@ from ebrule.errors import Problem
 from ebrule.spelling import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pydantic_core import ErrorDetails
 
     from ebrule.core.reads import Reader
+    from ebrule.core.reply import Reply
     from ebrule.rules.kind import Data, Kind, Path, Reference
 
 _TYPE_NAMES = {
@@ -71,38 +73,55 @@ def check_model(
     return []
 
 
-def reference_checks(reader: Reader, references: Sequence[Reference]) -> list[Callable[[], Problem | None]]:
-    """Return one call for each distinct thing that a rule refers to; each gives the problem with it, or None.
+def reference_checks(reader: Reader, references: Iterable[Reference]) -> list[Callable[[], dict[Reference, Problem]]]:
+    """Return one call for each distinct thing that rules refer to; each gives the references to it that are wrong.
 
     The calls may run at the same time. They raise what :meth:`Reader.read` raises.
     """
-    distinct = {reference.resource: reference for reference in references}
-    return [lambda reference=reference: _check(reader, reference) for reference in distinct.values()]  # type: ignore[misc]  # a default binds the loop's value
+    by_resource: dict[str, list[Reference]] = {}
+    for reference in dict.fromkeys(references):
+        by_resource.setdefault(reference.resource, []).append(reference)
+    return [partial(_check, reader, alike) for alike in by_resource.values()]
 
 
-def _check(reader: Reader, reference: Reference) -> Problem | None:
-    doing = f"checking {reference.what} {reference.id}"
-    if reference.in_list:
-        return _check_listed(reader, reference, doing)
-    reply = reader.read(reference.resource, doing)
+def _check(reader: Reader, references: Sequence[Reference]) -> dict[Reference, Problem]:
+    """Return the problems with references that have one resource."""
+    first = references[0]
+    doing = f"checking {first.what} {first.id}"
+    if first.in_list:
+        return _check_listed(reader, references, doing)
+    reply = reader.read(first.resource, doing)
+    found = {reference: _problem_with(reference, reply) for reference in references}
+    return {reference: problem for reference, problem in found.items() if problem is not None}
+
+
+def _problem_with(reference: Reference, reply: Reply | None) -> Problem | None:
     if reply is None:
         return Problem(
             f"unknown-{reference.what}",
             f'{reference.what} "{reference.id}" does not exist in this org, or is not visible to this client',
             reference.path,
-            hint=f"Create the {reference.what} first, correct its id, or skip the check with --no-check-targets.",
+            hint=f"Create the {reference.what} first, or correct its id. {_SKIPPED}",
         )
     reason = reference.check(reply.object)
-    hint = f"Mend the {reference.what} or name another, or skip the check with --no-check-targets."
+    hint = f"Mend the {reference.what}, or name another. {_SKIPPED}"
     return Problem(f"unfit-{reference.what}", reason, reference.path, hint=hint) if reason else None
 
 
-def _check_listed(reader: Reader, reference: Reference, doing: str) -> Problem | None:
-    seen = []
-    for entity in read_entities(reader, reference.resource, doing):
-        if entity.get("id") == reference.id:
-            return None
-        seen.append(str(entity.get("id")))
+_SKIPPED = "An update skips the check with --no-check-targets."
+
+
+def _check_listed(reader: Reader, references: Sequence[Reference], doing: str) -> dict[Reference, Problem]:
+    missing, seen = {reference.id for reference in references}, []
+    for listed in read_entities(reader, references[0].resource, doing, of=str):
+        seen.append(listed)
+        missing.discard(listed)
+        if not missing:
+            return {}
+    return {each: _not_listed(each, seen) for each in references if each.id in missing}
+
+
+def _not_listed(reference: Reference, seen: list[str]) -> Problem:
     meant = did_you_mean(reference.id, seen)
     return Problem(
         f"unknown-{reference.what}",

@@ -8,9 +8,16 @@ from ebrule.diagnostics.diagnostic import Diagnostic
 
 ORG: Final = (
     Diagnostic(
+        "unknown-rule",
+        "the rule that a file names does not exist in the org",
+        "Or this client may not see it. Correct the id, or look at the region and the kind; ebrule makes no new rules.",
+        wrong="id: rule-of-another-org",
+        right="id: demo-rule",
+    ),
+    Diagnostic(
         "unknown-target",
         "a target does not exist in the org",
-        "Or this client may not see it. Create it first, correct the id, or skip the question: --no-check-targets.",
+        "Or this client may not see it. Create it first, or correct the id. Updates can skip this: --no-check-targets.",
         wrong="targets:\n  - id: target-of-another-org",
         right="targets:\n  - id: target-uuid-12345",
     ),

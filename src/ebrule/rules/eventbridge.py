@@ -190,7 +190,7 @@ def _limits(contract: Contract, rule: Data) -> list[Problem]:
     return found
 
 
-def _references(contract: Contract, rule: Data, _rule_id: str) -> list[Reference]:
+def _references(contract: Contract, rule: Data, _rule_id: str | None) -> list[Reference]:
     targets = rule.get("targets")
     return [
         Reference(

@@ -64,7 +64,7 @@ class Reference:
     """Something that a rule names and that must exist in the org.
 
     ``resource`` is the path to GET; ``check`` looks at what came back and gives the reason why it will not do. Where
-    ``in_list``, the resource is a list in pages, and one of its entities must have the id.
+    ``in_list``, the resource is a list of ids in pages, and this must be one of them.
     """
 
     path: Path
@@ -106,7 +106,7 @@ class Kind:
         event_type: the name of the event that announces a change.
         shape: how states are compared and merged.
         limits: problems that the types cannot tell; they never need the org.
-        references: what must exist in the org for a rule of that id.
+        references: what must exist in the org for a rule of that id, or of one that is not told.
         conditions: what an event is asked; in the place of what cannot be asked here, the problem with it.
         steps_by_one: whether each applied PUT raises the version by exactly one.
         read_only: fields that the org keeps itself.
@@ -128,7 +128,7 @@ class Kind:
     event_type: str
     shape: Shape
     limits: Callable[[Data], list[Problem]]
-    references: Callable[[Data, str], list[Reference]]
+    references: Callable[[Data, str | None], list[Reference]]
     conditions: Callable[[Data], Iterable[Condition | Problem]]
     steps_by_one: bool = False
     read_only: frozenset[str] = READ_ONLY

@@ -84,7 +84,9 @@ def _why_no_source(integration: Data) -> str | None:
     return None if found == INTEGRATION_TYPE else f"the integration is of type {found}, not {INTEGRATION_TYPE}"
 
 
-def _references(_rule: Data, rule_id: str) -> list[Reference]:
+def _references(_rule: Data, rule_id: str | None) -> list[Reference]:
+    if rule_id is None:
+        return []
     resource = f"/api/v2/integrations/{checked_id(rule_id)}"
     return [Reference(("id",), "integration", rule_id, resource, _why_no_source)]
 

@@ -147,7 +147,7 @@ def _why_no_target(flow: Data) -> str | None:
     return None if flow.get("publishedVersion") else f'flow "{name}" is not published'
 
 
-def _references(rule: Data, _rule_id: str) -> list[Reference]:
+def _references(rule: Data, _rule_id: str | None) -> list[Reference]:
     topic, target = rule.get("topicName"), rule.get("target")
     found = []
     if isinstance(target, dict) and isinstance(target.get("id"), str):

@@ -7,27 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
 from ebrule import __version__
-from ebrule.cli import (
-    audit,
-    audit_report,
-    audit_show,
-    audit_verify,
-    auth,
-    diff,
-    explain,
-    rollback,
-    sandbox,
-    schema,
-    show,
-    test,
-    update,
-    validate,
-    webhook,
-)
-from ebrule.cli import list as listing
 from ebrule.cli.exits import exit_code, exit_table
+from ebrule.cli.lazy import Place, filled, group
 from ebrule.cli.render import Screen
 from ebrule.errors import EbruleError, ExitCode
 
@@ -57,50 +41,51 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=_PLAIN,
 )
-app.command("update", help=update.HELP)(update.command)
-app.command("validate", help=validate.HELP)(validate.command)
-app.command("explain", help=explain.HELP)(explain.command)
-app.command("show", help=show.HELP)(show.command)
-app.command("diff", help=diff.HELP)(diff.command)
-app.command("rollback", help=rollback.HELP)(rollback.command)
-app.command("schema", help=schema.HELP)(schema.command)
-app.command("list", help=listing.HELP)(listing.command)
-app.command("test", help=test.HELP)(test.command)
-
-_audit = typer.Typer(
-    help="Read the ledger, prove it, settle what is open.", no_args_is_help=True, rich_markup_mode=None
-)
-_audit.command("show", help=audit_show.HELP)(audit_show.command)
-_audit.command("verify", help=audit_verify.HELP)(audit_verify.command)
-_audit.command("report", help=audit_report.HELP)(audit_report.command)
-_audit.command("resolve", help=audit.RESOLVE_HELP)(audit.resolve_command)
-app.add_typer(_audit, name="audit")
-
-_auth = typer.Typer(help="Ask the org who you are and what you may.", no_args_is_help=True, rich_markup_mode=None)
-_auth.command("status", help=auth.STATUS_HELP)(auth.status_command)
-app.add_typer(_auth, name="auth")
-
-_webhook = typer.Typer(help="Announce changes, also later.", no_args_is_help=True, rich_markup_mode=None)
-_webhook.command("flush", help=webhook.FLUSH_HELP)(webhook.flush_command)
-_webhook.command("send", help=webhook.SEND_HELP)(webhook.send_command)
-_webhook.command("test", help=webhook.TEST_HELP)(webhook.try_command)
-app.add_typer(_webhook, name="webhook")
-
-_sandbox = typer.Typer(help="A local Genesys Cloud to try things on.", no_args_is_help=True, rich_markup_mode=None)
-_sandbox.command("serve", help=sandbox.SERVE_HELP)(sandbox.serve_command)
-_sandbox.command("reset", help=sandbox.RESET_HELP)(sandbox.reset_command)
-app.add_typer(_sandbox, name="sandbox")
+_COMMANDS: dict[str, Place | TyperGroup] = {
+    "update": Place("update"),
+    "validate": Place("validate"),
+    "explain": Place("explain"),
+    "show": Place("show"),
+    "diff": Place("diff"),
+    "rollback": Place("rollback"),
+    "schema": Place("schema"),
+    "list": Place("list"),
+    "test": Place("test"),
+    "audit": group(
+        "Read the ledger, prove it, settle what is open.",
+        {
+            "show": Place("audit_show"),
+            "verify": Place("audit_verify"),
+            "report": Place("audit_report"),
+            "resolve": Place("audit", "resolve_command", "RESOLVE_HELP"),
+        },
+    ),
+    "auth": group(
+        "Ask the org who you are and what you may.",
+        {"status": Place("auth", "status_command", "STATUS_HELP")},
+    ),
+    "webhook": group(
+        "Announce changes, also later.",
+        {
+            "flush": Place("webhook", "flush_command", "FLUSH_HELP"),
+            "send": Place("webhook", "send_command", "SEND_HELP"),
+            "test": Place("webhook", "try_command", "TEST_HELP"),
+        },
+    ),
+    "sandbox": group(
+        "A local Genesys Cloud to try things on.",
+        {
+            "serve": Place("sandbox", "serve_command", "SERVE_HELP"),
+            "reset": Place("sandbox", "reset_command", "RESET_HELP"),
+        },
+    ),
+}
 
 
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"ebrule {__version__}")
         raise typer.Exit
-
-
-@_auth.callback()
-def _group() -> None:
-    """Keep ``auth`` a group: Typer makes a command of a group of one."""
 
 
 @app.callback()
@@ -115,7 +100,7 @@ def _main(
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; return its exit code. Prints whatever went wrong, and never a traceback's locals."""
     try:
-        code = app(list(arguments), standalone_mode=False, prog_name="ebrule")
+        code = filled(get_command(app), _COMMANDS)(list(arguments), standalone_mode=False, prog_name="ebrule")
     except EbruleError as error:
         return _failed(error, arguments)
     except typer.TyperException as error:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from jsonschema import Draft202012Validator
+
+from command_line import EXAMPLE, HANG_GUARD_SECONDS
 
 if TYPE_CHECKING:
     from command_line import CommandLine
@@ -22,6 +26,19 @@ def test_the_schema_of_all_kinds(offline: CommandLine) -> None:
 def test_the_schema_of_one_kind(offline: CommandLine) -> None:
     """``--kind`` gives that kind's alone."""
     assert "#/$defs/Trigger" == offline("schema", "--kind", "trigger").json["$ref"]
+
+
+def test_other_tools_take_it(offline: CommandLine) -> None:
+    """check-jsonschema finds the example rule files right by the printed schema, and the broken one wrong."""
+    names = ("rule", "quiet", "with-secret", "trigger", "source")
+    schema = offline.file("rule.schema.json", offline("schema").out)
+    check = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(offline.folder / schema)]
+
+    def checked(*files: str) -> int:
+        paths = [str(EXAMPLE.parent / f"{file}.yaml") for file in files]
+        return subprocess.run([*check, *paths], capture_output=True, check=False, timeout=HANG_GUARD_SECONDS).returncode
+
+    assert (0, 1) == (checked(*names), checked("broken"))
 
 
 def test_an_unknown_kind(offline: CommandLine) -> None:

@@ -12,11 +12,12 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING
 
 from ebrule.rulefile.builder import Builder, Stop
-from ebrule.rulefile.document import KEEP, Document, Keep, Path, Place
+from ebrule.rulefile.document import KEEP, Document, Keep
 from ebrule.rulefile.files import MAX_BYTES, read_text
 from ebrule.rulefile.folders import rule_files
 from ebrule.rulefile.json_reader import SYNTAX as _JSON_SYNTAX
 from ebrule.rulefile.json_reader import read_json
+from ebrule.rulefile.places import Path, Place
 from ebrule.rulefile.yaml_reader import read_yaml
 from ebrule.rulefile.yaml_writer import dump_yaml
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass
 from math import isinf
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ebrule.errors import Problem, Source
-from ebrule.rulefile.document import KEEP, Document, Keep, Path, Place
+from ebrule.rulefile.document import KEEP, Document, Keep
+from ebrule.rulefile.places import Layout, Places
 from ebrule.rulefile.problems import invalid, problem, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ebrule.rulefile.places import Path, Span
 
 MAX_DEPTH: Final = 20
 MAX_DIGITS: Final = 40
@@ -21,7 +23,6 @@ MAX_PROBLEMS: Final = 100
 # A short file can name a long variable often.
 MAX_FILLED_IN: Final = 256 * 1024
 
-LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _SUBSTITUTION: Final = re.compile(r"\$\$\{|\$\{(?P<inner>[^{}]*)\}|\$\{")
 _VARIABLE: Final = re.compile(r"env:(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
@@ -57,13 +58,13 @@ class Builder:
         self._text = text
         self._environ = environ or {}
         self._substitutes = environ is not None
-        self._source = Source(name, tuple(LINE_BREAK.split(text)))
-        self._line_starts = [0, *(found.end() for found in LINE_BREAK.finditer(text))]
+        self._layout = Layout(text)
+        self._source = Source(name, self._layout.lines)
         self._root: Any = _NOTHING
         self._stack: list[_Open] = []
         self._last_end = 0
-        self._values: dict[Path, Place] = {}
-        self._keys: dict[Path, Place] = {}
+        self._values: dict[Path, Span] = {}
+        self._keys: dict[Path, Span] = {}
         self._secrets: set[str] = set()
         self._filled_in = 0
         self._is_whole = False
@@ -74,7 +75,7 @@ class Builder:
         """A key or a value that is neither a mapping nor a list."""
         if start < end:
             self._last_end = end
-        if isinstance(value, str) and _SURROGATE.search(value):
+        if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
             hint = "write the character itself, or both halves if this is JSON"
             self.report("invalid-escape", start, end, what="half of a surrogate pair", hint=hint)
             value = _SURROGATE.sub(_NO_CHARACTER, value)
@@ -83,7 +84,7 @@ class Builder:
             return
         path = self.path
         # A value left empty has no text to point at, but its key has.
-        self._values[path] = (start == end and self._keys.get(path)) or self._place(start, end)
+        self._values[path] = (start == end and self._keys.get(path)) or (start, end)
         if self._substitutes and isinstance(value, str) and "${" in value:
             value = self._substitute(value, start, end)
         self._add_value(value)
@@ -105,7 +106,7 @@ class Builder:
         if closed.is_key:
             self._add_key(closed.data, closed.start, self._last_end)
         else:
-            self._values[closed.path] = self._place(closed.start, self._last_end)
+            self._values[closed.path] = closed.start, self._last_end
 
     def number(self, text: str, start: int, end: int) -> int | float:
         """The value of a number in decimal notation; out of bounds is reported."""
@@ -131,7 +132,7 @@ class Builder:
         Raises:
             Stop: There are ``MAX_PROBLEMS`` now.
         """
-        self._note(problem(kind, path=self.path, place=self._place(start, end), **parts))
+        self._note(problem(kind, path=self.path, place=self._layout.place(start, end), **parts))
 
     def stop(self, kind: str, start: int, end: int, **parts: Any) -> NoReturn:
         """Note a problem, as ``report`` does, after which the reader cannot go on.
@@ -176,7 +177,7 @@ class Builder:
             self.report("empty-file", 0, 0)
         elif not isinstance(self._root, dict):
             what = "a list" if isinstance(self._root, list) else "a single value"
-            self._note(problem("not-a-mapping", place=self._values[()], what=what))
+            self._note(problem("not-a-mapping", place=self._layout.place(*self._values[()]), what=what))
         else:
             self._is_whole = True
 
@@ -192,17 +193,10 @@ class Builder:
         if self.problems and not (tolerant and self._is_whole):
             raise invalid(self.problems, self._source)
         secrets = frozenset(self._secrets)
-        return Document(self._source, self._root, self._values, self._keys, secrets, tuple(self.problems))
+        values, keys = Places(self._layout, self._values), Places(self._layout, self._keys)
+        return Document(self._source, self._root, values, keys, secrets, tuple(self.problems))
 
     # Putting it together.
-
-    def _place(self, start: int, end: int) -> Place:
-        """The place of a piece of text; at least one character, so that it can be pointed at."""
-        line = bisect_right(self._line_starts, start)
-        begin = self._line_starts[line - 1]
-        last = min(end - begin, len(self._source.lines[line - 1].rstrip()))
-        column = start - begin + 1
-        return Place(line, column, max(column, last) + 1)
 
     def _note(self, found: Problem) -> None:
         self.problems.append(found)
@@ -216,10 +210,10 @@ class Builder:
         around = self._stack[-1]
         around.key = key
         if key in around.data:
-            first = self._keys[self.path]
+            first = self._layout.place(*self._keys[self.path])
             self.report("duplicate-key", start, end, text=quoted(key), line=first.line, column=first.column)
         else:
-            self._keys[self.path] = self._place(start, end)
+            self._keys[self.path] = start, end
 
     def _add_value(self, value: Any) -> None:
         if not self._stack:

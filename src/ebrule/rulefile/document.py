@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ebrule.errors import Problem, Source
-
-Path: TypeAlias = tuple[str | int, ...]
+    from ebrule.rulefile.places import Path, Place
 
 
 class Keep(enum.Enum):
@@ -27,18 +26,6 @@ class Keep(enum.Enum):
 
 KEEP: Final = Keep.KEEP
 """Stands in the data where the file says ``${keep}``: leave the server's value."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a key or a value stands: counted from 1, in characters, the end exclusive and on the same line.
-
-    What spans several lines ends, here, with its first.
-    """
-
-    line: int
-    column: int
-    end_column: int
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ import sys
 from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 from ebrule.errors import Source
-from ebrule.rulefile.builder import LINE_BREAK
-from ebrule.rulefile.document import Place
+from ebrule.rulefile.places import LINE_BREAK, Place
 from ebrule.rulefile.problems import invalid, problem
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ebrule.errors import InvalidRuleError, Problem, Source
 
 if TYPE_CHECKING:
-    from ebrule.rulefile.document import Path, Place
+    from ebrule.rulefile.places import Path, Place
 
 # Doubled braces stand for single ones.
 WORDINGS: Final[dict[str, tuple[str, str]]] = {

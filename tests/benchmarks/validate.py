@@ -1,0 +1,110 @@
+"""Print what validating costs, beside check-jsonschema: ``python tests/benchmarks/validate.py [--runs N] [--full]``.
+
+Both check the same rule files in one process each, check-jsonschema by what ``ebrule schema`` prints; they take turns,
+so that a busy machine is as busy for both. Times are medians of processor seconds, and of what a clock on the wall
+shows. ebrule also does what a schema cannot: duplicate keys, ambiguous values, limits of the whole, places. ``--full``
+goes to 10,000 files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from command_line import EXAMPLE
+from reliability.measure import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SIZES: Final = (1, 10, 100, 1_000)
+FULL_SIZE: Final = 10_000
+RUNS: Final = 7
+HEADINGS: Final = (
+    "files", "ebrule, s CPU", "check-jsonschema, s CPU", "times", "ebrule, s", "check-jsonschema, s", "times",
+    "ebrule, ms CPU for each further file",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process took, in seconds: of the processor, and on the wall."""
+
+    cpu: float
+    wall: float
+
+
+def written(folder: Path, count: int) -> list[str]:
+    """Write rule files, no two of them alike, and return their names."""
+    text = EXAMPLE.read_text()
+    names = []
+    for number in range(count):
+        path = folder / f"{number:05}.yaml"
+        path.write_text(
+            text.replace("demo-rule", f"rule-{number}").replace("priority: 50", f"priority: {number % 1000 + 1}")
+        )
+        names.append(str(path))
+    return names
+
+
+def cost(command: Sequence[str]) -> Cost:
+    """Run a command to its end, and return what it took."""
+    before, began = os.times(), time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    wall, after = time.perf_counter() - began, os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Cost(cpu, wall)
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    """Return the medians."""
+    return Cost(median(each.cpu for each in costs), median(each.wall for each in costs))
+
+
+def measured(schema: Path, names: Sequence[str], runs: int) -> tuple[Cost, Cost]:
+    """Return what ebrule and check-jsonschema take for the same files."""
+    sys.stderr.write(f"{len(names):,} files...\n")
+    ours = [sys.executable, "-m", "ebrule", "validate", *names]
+    theirs = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(schema), *names]
+    pairs = [(cost(ours), cost(theirs)) for _ in range(runs)]
+    return middle([pair[0] for pair in pairs]), middle([pair[1] for pair in pairs])
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="Print what validating costs, beside check-jsonschema.")
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"runs of each, of which the median counts ({RUNS})")
+    parser.add_argument("--full", action="store_true", help=f"also {FULL_SIZE:,} files")
+    asked = parser.parse_args()
+    sizes = (*SIZES, FULL_SIZE) if asked.full else SIZES
+    rows: list[Sequence[object]] = [HEADINGS]
+    with tempfile.TemporaryDirectory(prefix="ebrule-benchmark-") as folder:
+        schema = Path(folder, "rule.schema.json")
+        schema.write_bytes(subprocess.check_output([sys.executable, "-m", "ebrule", "schema"]))
+        names = written(Path(folder), sizes[-1])
+        first: Cost | None = None
+        for size in sizes:
+            ours, theirs = measured(schema, names[:size], asked.runs)
+            first = first or ours
+            further = f"{1000 * (ours.cpu - first.cpu) / (size - 1):.2f}" if size > 1 else ""
+            rows.append(
+                (
+                    f"{size:,}", f"{ours.cpu:.2f}", f"{theirs.cpu:.2f}", theirs.cpu / ours.cpu,
+                    f"{ours.wall:.2f}", f"{theirs.wall:.2f}", theirs.wall / ours.wall, further,
+                )
+            )  # fmt: skip
+    sys.stdout.write(table(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -192,7 +192,18 @@ def check_document(
     placed = placed_problems(document, problems)
     if any(problem.severity == "error" for problem in placed):
         raise invalid(document.source, placed, the_kind)
-    return RuleFile(the_kind, document, the_kind.fields_of(data), rule_id, data.get("version"), tuple(placed))
+    fields = the_kind.fields_of(data)
+    warnings = placed_problems(document, problems + _left_to_the_org(the_kind, fields))
+    return RuleFile(the_kind, document, fields, rule_id, data.get("version"), tuple(warnings))
+
+
+def _left_to_the_org(kind: Kind, fields: Mapping[str, Any]) -> list[Problem]:
+    """Return what ``ebrule test`` could not evaluate, as warnings: the org may understand more than ebrule does."""
+    return [
+        replace(found, message=f"{found.message}; the org decides", severity="warning")
+        for found in kind.conditions(fields)
+        if isinstance(found, Problem) and found.id in ("unusable-value", "unusable-path")
+    ]
 
 
 def validate_rule(

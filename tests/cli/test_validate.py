@@ -126,6 +126,33 @@ def test_a_warning_is_an_error_only_when_strict(offline: CommandLine) -> None:
     assert offline("validate", "--strict", name).code == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "was", "unusable", "said"),
+    [
+        ("rule.yaml", "greaterThan, value: 30", 'matches, value: "["', "9:64: warning[unusable-value]: this pattern"),
+        ("rule.yaml", "greaterThan, value: 30", "in, value: 30", "9:59: warning[unusable-value]: this operator"),
+        ("trigger.yaml", "jsonPath: mediaType", "jsonPath: '$.a['", "13:16: warning[unusable-path]: "),
+    ],
+)
+def test_what_only_the_org_could_evaluate_is_a_warning(
+    offline: CommandLine, name: str, was: str, unusable: str, said: str
+) -> None:
+    """A pattern, a value or a path that ``ebrule test`` would refuse is told at once, and left to the org."""
+    file = offline.file(name, (EXAMPLE.parent / name).read_text().replace(was, unusable))
+    ran = offline("validate", file)
+
+    assert (0, True) == (ran.code, f"{name}:{said}" in ran.out)
+    assert "; the org decides\n" in ran.out
+    assert 3 == offline("validate", "--strict", file).code
+
+
+def test_conditions_that_the_org_keeps_are_no_warning(offline: CommandLine) -> None:
+    """What the file leaves to the org is nothing to warn of."""
+    ran = offline("validate", "--strict", offline.rule(conditions="${keep}"))
+
+    assert (0, "1 file: 1 right, 0 wrong\n") == (ran.code, ran.out)
+
+
 def test_the_json_document(offline: CommandLine) -> None:
     """``--output json`` prints the contract's document."""
     ran = offline("validate", "--output", "json", offline.file("rule.yaml", RULE.replace("50", "0")))

@@ -40,14 +40,16 @@ TESTING: Final = (
     Diagnostic(
         "unusable-value",
         "an operator cannot use its value",
-        "It is a pattern that is none, or of another type than the operator takes. What it matches would be a guess.",
+        "It is a pattern that is none, or of another type than the operator takes: what it matches would be a guess. "
+        "To validate, this is a warning, since the org may know better.",
         wrong="$ sed 's/greaterThan, value: 30/matches, value: \"[\"/' rule.yaml | ebrule test - --cases cases.yaml",
         right="$ sed 's/greaterThan, value: 30/matches, value: \"3\"/' rule.yaml | ebrule test - --cases cases.yaml",
     ),
     Diagnostic(
         "unusable-path",
         "a jsonPath is none, or one that ebrule cannot follow",
-        "Names, indexes, slices, unions, wildcards and .. are followed; filters and functions are not.",
+        "Names, indexes, slices, unions, wildcards and .. are followed; filters and functions are not. "
+        "To validate, this is a warning, since the org may know better.",
         wrong="$ sed 's/jsonPath: [^,]*/jsonPath: \"$.a[\"/' trigger.yaml | ebrule test - --cases cases.yaml",
         right="$ sed 's/jsonPath: [^,]*/jsonPath: $.a/' trigger.yaml | ebrule test - --cases cases.yaml",
     ),

@@ -85,7 +85,7 @@ def _show(screen: Screen, findings: Sequence[Finding], ledger: Path) -> None:
         )
 
 
-@o.with_connection
+@o.with_groups
 def resolve_command(
     connection: o.Connection,
     audit_log: o.AuditLog = None,

@@ -113,6 +113,6 @@ def _until(expires_at: datetime | None, now: datetime) -> str:
     return f"{expires_at:%Y-%m-%dT%H:%M:%SZ}  (in {minutes // 60} h {minutes % 60} min)"
 
 
-@o.with_connection
+@o.with_groups
 def status_command(connection: o.Connection, output: o.OutputOption = o.Output.TEXT) -> int:
     return run_status(StatusCommand(connection, output), Screen())

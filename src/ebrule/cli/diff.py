@@ -21,7 +21,7 @@ Examples:
 """
 
 
-@o.with_connection
+@o.with_groups
 def command(
     connection: o.Connection,
     file: o.FileOption = None,
@@ -34,19 +34,13 @@ def command(
     allow_identity_change: o.AllowIdentityChange = False,
     output: o.OutputOption = o.Output.TEXT,
 ) -> int:
-    return run(
-        UpdateCommand(
-            file=file,
-            connection=connection,
-            assignments=tuple(assignments or ()),
-            rule_id=rule_id,
-            kind=kind,
-            dry_run=True,
-            exit_code=exit_code,
-            expect_version=expect_version,
-            check_targets=not no_check_targets,
-            allow_identity_change=allow_identity_change,
-            output=output,
-        ),
-        Screen(),
+    change = o.Change(
+        assignments=assignments,
+        dry_run=True,
+        exit_code=exit_code,
+        expect_version=expect_version,
+        no_check_targets=no_check_targets,
+        allow_identity_change=allow_identity_change,
+        output=output,
     )
+    return run(UpdateCommand(connection, change, file, rule_id, kind), Screen())

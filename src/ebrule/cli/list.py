@@ -93,6 +93,6 @@ def _cell(rule: Mapping[str, Any], name: str) -> str:
     return "?" if value is None else one_line(str(value))
 
 
-@o.with_connection
+@o.with_groups
 def command(connection: o.Connection, kind: o.KindOption = None, output: o.OutputOption = o.Output.TEXT) -> int:
     return run(ListCommand(connection, kind, output), Screen())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 import inspect
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -81,28 +82,10 @@ ExpectVersion = Annotated[
     int | None,
     typer.Option("--expect-version", metavar="N", min=0, help="Only if the org still has this version."),
 ]
-OnConflictOption = Annotated[
-    OnConflict | None,
-    typer.Option("--on-conflict", help="When somebody else changes the same fields meanwhile.  [default: merge]"),
-]
-MaxAttempts = Annotated[int, typer.Option("--max-attempts", metavar="N", min=1, help="How many PUTs at most.")]
-NoWebhook = Annotated[bool, typer.Option("--no-webhook", help="Tell nobody.")]
-Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")]
-ExitCodeOption = Annotated[bool, typer.Option("--exit-code", help="With --dry-run: 10 if there are differences.")]
 AuditLog = Annotated[Path | None, typer.Option("--audit-log", metavar="FILE", help="The ledger.  [EBRULE_AUDIT_LOG]")]
 Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML.")]
 
 
-AuditOtlp = Annotated[
-    str | None,
-    typer.Option(
-        "--audit-otlp", metavar="URL", help="An OpenTelemetry collector that gets the records too.  [EBRULE_AUDIT_OTLP]"
-    ),
-]
-AuditOtlpRequired = Annotated[
-    bool, typer.Option("--audit-otlp-required", help="Change nothing that the collector has not got the intent of.")
-]
 WebhookUrl = Annotated[
     str | None,
     typer.Option("--webhook-url", metavar="URL", help="Who is told of the change.  [EBRULE_WEBHOOK_URL]"),
@@ -175,9 +158,43 @@ class Connection:
     verbose: Verbose = False
 
 
-def _check_standard_input(connection: Connection, others: Iterable[Any]) -> None:
+@dataclass(frozen=True)
+class Change:
+    """How a change is made: the options of every command that changes a rule."""
+
+    assignments: SetOption = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="With --dry-run: 10 if there are differences.")] = False
+    expect_version: ExpectVersion = None
+    on_conflict: Annotated[
+        OnConflict | None,
+        typer.Option("--on-conflict", help="When somebody else changes the same fields meanwhile.  [default: merge]"),
+    ] = None
+    max_attempts: Annotated[int, typer.Option("--max-attempts", metavar="N", min=1, help="How many PUTs at most.")] = 10
+    no_check_targets: NoCheckTargets = False
+    allow_identity_change: AllowIdentityChange = False
+    webhook_url: WebhookUrl = None
+    webhook_format: WebhookFormatOption = WebhookFormat.GENESYS
+    no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Tell nobody.")] = False
+    audit_log: AuditLog = None
+    audit_otlp: Annotated[
+        str | None,
+        typer.Option(
+            "--audit-otlp",
+            metavar="URL",
+            help="An OpenTelemetry collector that gets the records too.  [EBRULE_AUDIT_OTLP]",
+        ),
+    ] = None
+    audit_otlp_required: Annotated[
+        bool, typer.Option("--audit-otlp-required", help="Change nothing that the collector has not got the intent of.")
+    ] = False
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")] = None
+    output: OutputOption = Output.TEXT
+
+
+def _check_standard_input(groups: Iterable[Any], others: Iterable[Any]) -> None:
     """Refuse to read two things from standard input, such as the rule file and the client's secret."""
-    inputs = [connection.client_secret_file, *others]
+    inputs = [*(group.client_secret_file for group in groups if isinstance(group, Connection)), *others]
     if sum("-" in (each if isinstance(each, list) else [each]) for each in inputs) > 1:
         raise UsageError(
             "standard input cannot be two things at once",
@@ -186,31 +203,40 @@ def _check_standard_input(connection: Connection, others: Iterable[Any]) -> None
         )
 
 
-def with_connection(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the connection options on its command line, in place of its parameter ``connection``.
+def with_groups(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options of each group that it takes, on its command line, in the group's place.
 
-    Typer reads a command's options from its signature, so the returned function's says all of them.
+    A group is a parameter whose type is a dataclass of options, such as :class:`Connection`. Typer reads a command's
+    options from its signature, so the returned function's says all of them: the command's own, then the groups'.
     """
     own = inspect.signature(command, eval_str=True).parameters
-    hints = get_type_hints(Connection, include_extras=True)
-    shared = {
-        field.name: inspect.Parameter(
+    groups: dict[str, type[Any]] = {
+        name: parameter.annotation for name, parameter in own.items() if is_dataclass(parameter.annotation)
+    }
+    singles = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in own.items() if name not in groups
+    ]
+    grouped = {name: _parameters(group) for name, group in groups.items()}
+
+    def spread(**options: Any) -> int:
+        taken = {
+            name: groups[name](**{each.name: options.pop(each.name) for each in parameters})
+            for name, parameters in grouped.items()
+        }
+        _check_standard_input(taken.values(), options.values())
+        return command(**taken, **options)
+
+    signature = inspect.Signature([*singles, *chain.from_iterable(grouped.values())], return_annotation=int)
+    spread.__signature__ = signature  # type: ignore[attr-defined]  # what inspect.signature looks at first
+    spread.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
+    return spread
+
+
+def _parameters(group: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
         )
-        for field in fields(Connection)
-    }
-
-    def connected(**options: Any) -> int:
-        connection = Connection(**{name: options.pop(name) for name in shared})
-        _check_standard_input(connection, options.values())
-        return command(connection=connection, **options)
-
-    parameters = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in own.values()
-        if parameter.name != "connection"
+        for field in fields(group)
     ]
-    signature = inspect.Signature([*parameters, *shared.values()], return_annotation=int)
-    connected.__signature__ = signature  # type: ignore[attr-defined]  # what inspect.signature looks at first
-    connected.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
-    return connected

@@ -41,7 +41,7 @@ class RollbackCommand(UpdateCommand):
     @property
     def given(self) -> str:
         """How the command line said what is wanted, to be said again."""
-        return shlex.join(word for text in self.assignments for word in ("--set", text))
+        return shlex.join(word for text in self.change.assignments or () for word in ("--set", text))
 
     def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
         """Do it."""
@@ -50,54 +50,15 @@ class RollbackCommand(UpdateCommand):
         return rollback_rule(settings, options, self.to_version, pace=pace)
 
 
-@o.with_connection
+@o.with_groups
 def command(
+    change: o.Change,
     connection: o.Connection,
     rule_id: Annotated[str, typer.Option("--rule-id", metavar="ID", help="The rule.")],
     to_version: Annotated[
         int | None,
         typer.Option("--to-version", metavar="N", min=0, help="The state to go back to; by default one update back."),
     ] = None,
-    assignments: o.SetOption = None,
     kind: o.KindOption = None,
-    dry_run: o.DryRun = False,
-    exit_code: o.ExitCodeOption = False,
-    expect_version: o.ExpectVersion = None,
-    on_conflict: o.OnConflictOption = None,
-    max_attempts: o.MaxAttempts = 10,
-    no_check_targets: o.NoCheckTargets = False,
-    allow_identity_change: o.AllowIdentityChange = False,
-    webhook_url: o.WebhookUrl = None,
-    webhook_format: o.WebhookFormatOption = o.WebhookFormat.GENESYS,
-    no_webhook: o.NoWebhook = False,
-    audit_log: o.AuditLog = None,
-    audit_otlp: o.AuditOtlp = None,
-    audit_otlp_required: o.AuditOtlpRequired = False,
-    reason: o.Reason = None,
-    output: o.OutputOption = o.Output.TEXT,
 ) -> int:
-    return run(
-        RollbackCommand(
-            connection=connection,
-            assignments=tuple(assignments or ()),
-            rule_id=rule_id,
-            kind=kind,
-            dry_run=dry_run,
-            exit_code=exit_code,
-            expect_version=expect_version,
-            on_conflict=on_conflict,
-            max_attempts=max_attempts,
-            check_targets=not no_check_targets,
-            allow_identity_change=allow_identity_change,
-            webhook_url=webhook_url,
-            webhook_format=webhook_format,
-            announce=not no_webhook,
-            audit_log=audit_log,
-            audit_otlp=audit_otlp,
-            audit_otlp_required=audit_otlp_required,
-            reason=reason,
-            output=output,
-            to_version=to_version,
-        ),
-        Screen(),
-    )
+    return run(RollbackCommand(connection, change, rule_id=rule_id, kind=kind, to_version=to_version), Screen())

@@ -137,7 +137,7 @@ def _item_text(value: Any) -> str:
     return value_text(_with_keep_spelled(value))
 
 
-@o.with_connection
+@o.with_groups
 def command(
     connection: o.Connection,
     rule_id: Annotated[str, typer.Argument(metavar="ID", help="The rule.")],

@@ -206,7 +206,7 @@ def _write_junit(file: Path, rule: str, results: Sequence[CaseResult]) -> None:
         raise UsageError(f"{file} cannot be written: {reason}", hint="Give --junit another file.") from error
 
 
-@o.with_connection
+@o.with_groups
 def command(
     connection: o.Connection,
     rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule file; - is standard input.")],

@@ -13,8 +13,6 @@ from ebrule.cli.render import Screen
 from ebrule.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ebrule.core.pace import Pace
     from ebrule.operation import UpdateResult
     from ebrule.settings import Settings
@@ -41,31 +39,16 @@ class UpdateCommand:
     """What ``ebrule update`` was asked to do."""
 
     connection: o.Connection
+    change: o.Change
     file: str | None = None
-    assignments: tuple[str, ...] = ()
     rule_id: str | None = None
     kind: str | None = None
-    dry_run: bool = False
-    exit_code: bool = False
-    expect_version: int | None = None
-    on_conflict: o.OnConflict | None = None
-    max_attempts: int = 10
-    check_targets: bool = True
-    allow_identity_change: bool = False
-    webhook_url: str | None = None
-    webhook_format: o.WebhookFormat = o.WebhookFormat.GENESYS
-    announce: bool = True
-    audit_log: Path | None = None
-    audit_otlp: str | None = None
-    audit_otlp_required: bool = False
-    reason: str | None = None
-    output: o.Output = o.Output.TEXT
 
     @property
     def given(self) -> str:
         """How the command line said what is wanted, to be said again."""
         words = ["--file", self.file] if self.file else []
-        return shlex.join([*words, *(word for text in self.assignments for word in ("--set", text))])
+        return shlex.join([*words, *(word for text in self.change.assignments or () for word in ("--set", text))])
 
     def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
         """Do it."""
@@ -79,29 +62,30 @@ def run(command: UpdateCommand, screen: Screen) -> int:
     from ebrule.errors import EbruleError, UsageError
     from ebrule.update_options import UpdateOptions
 
-    if command.exit_code and not command.dry_run:
+    change = command.change
+    if change.exit_code and not change.dry_run:
         raise UsageError("--exit-code goes with --dry-run", hint="Add --dry-run, or use: ebrule diff --exit-code")
     options = UpdateOptions(
         rule_id=command.rule_id,
         kind=command.kind,
-        dry_run=command.dry_run,
-        expect_version=command.expect_version,
-        on_conflict=command.on_conflict.value if command.on_conflict else None,
-        max_attempts=command.max_attempts,
-        check_targets=command.check_targets,
-        assignments=command.assignments,
-        allow_identity_change=command.allow_identity_change,
-        announce=command.announce,
-        reason=command.reason,
+        dry_run=change.dry_run,
+        expect_version=change.expect_version,
+        on_conflict=change.on_conflict.value if change.on_conflict else None,
+        max_attempts=change.max_attempts,
+        check_targets=not change.no_check_targets,
+        assignments=tuple(change.assignments or ()),
+        allow_identity_change=change.allow_identity_change,
+        announce=not change.no_webhook,
+        reason=change.reason,
     )
     with opened(
         command.connection,
         screen,
-        webhook_url=command.webhook_url,
-        webhook_format=command.webhook_format,
-        audit_log=command.audit_log,
-        audit_otlp=command.audit_otlp,
-        audit_otlp_required=command.audit_otlp_required,
+        webhook_url=change.webhook_url,
+        webhook_format=change.webhook_format,
+        audit_log=change.audit_log,
+        audit_otlp=change.audit_otlp,
+        audit_otlp_required=change.audit_otlp_required,
     ) as org:
         try:
             result = command.carry_out(org.settings, options, org.pace)
@@ -119,7 +103,7 @@ def run(command: UpdateCommand, screen: Screen) -> int:
 def _code(command: UpdateCommand, result: UpdateResult) -> int:
     from ebrule.errors import ExitCode
 
-    differs = command.dry_run and command.exit_code and result.result == "planned"
+    differs = command.change.dry_run and command.change.exit_code and result.result == "planned"
     return int(ExitCode.DIFFERENCES) if differs else result.exit_status
 
 
@@ -128,61 +112,22 @@ def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str)
     from ebrule.cli.problems import show_problem
     from ebrule.cli.results import show_error, show_result
 
-    if command.output is o.Output.JSON:
+    if command.change.output is o.Output.JSON:
         screen.json(result.as_json())
     if result.error is not None:
         show_error(screen, result.error, given=command.given)
-    elif command.output is o.Output.TEXT:
+    elif command.change.output is o.Output.TEXT:
         for warning in result.warnings:
             show_problem(screen.err, warning, result.source, screen.width)
         show_result(screen, result, result.source.name, org)
 
 
-@o.with_connection
+@o.with_groups
 def command(
+    change: o.Change,
     connection: o.Connection,
     file: o.FileOption = None,
-    assignments: o.SetOption = None,
     rule_id: o.RuleIdOption = None,
     kind: o.KindOption = None,
-    dry_run: o.DryRun = False,
-    exit_code: o.ExitCodeOption = False,
-    expect_version: o.ExpectVersion = None,
-    on_conflict: o.OnConflictOption = None,
-    max_attempts: o.MaxAttempts = 10,
-    no_check_targets: o.NoCheckTargets = False,
-    allow_identity_change: o.AllowIdentityChange = False,
-    webhook_url: o.WebhookUrl = None,
-    webhook_format: o.WebhookFormatOption = o.WebhookFormat.GENESYS,
-    no_webhook: o.NoWebhook = False,
-    audit_log: o.AuditLog = None,
-    audit_otlp: o.AuditOtlp = None,
-    audit_otlp_required: o.AuditOtlpRequired = False,
-    reason: o.Reason = None,
-    output: o.OutputOption = o.Output.TEXT,
 ) -> int:
-    return run(
-        UpdateCommand(
-            file=file,
-            connection=connection,
-            assignments=tuple(assignments or ()),
-            rule_id=rule_id,
-            kind=kind,
-            dry_run=dry_run,
-            exit_code=exit_code,
-            expect_version=expect_version,
-            on_conflict=on_conflict,
-            max_attempts=max_attempts,
-            check_targets=not no_check_targets,
-            allow_identity_change=allow_identity_change,
-            webhook_url=webhook_url,
-            webhook_format=webhook_format,
-            announce=not no_webhook,
-            audit_log=audit_log,
-            audit_otlp=audit_otlp,
-            audit_otlp_required=audit_otlp_required,
-            reason=reason,
-            output=output,
-        ),
-        Screen(),
-    )
+    return run(UpdateCommand(connection, change, file, rule_id, kind), Screen())

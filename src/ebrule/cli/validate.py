@@ -173,7 +173,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-@o.with_connection
+@o.with_groups
 def command(
     connection: o.Connection,
     files: Annotated[

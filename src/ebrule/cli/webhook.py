@@ -203,7 +203,7 @@ def flush_command(
     return run_flush(WebhookCommand(connection, webhook_url, audit_log=audit_log, output=output), Screen())
 
 
-@o.with_connection
+@o.with_groups
 def send_command(
     connection: o.Connection,
     rule_id: Annotated[str, typer.Option("--rule-id", metavar="ID", help="The rule.")],

@@ -210,7 +210,7 @@ def with_groups(command: Callable[..., int]) -> Callable[..., int]:
     options from its signature, so the returned function's says all of them: the command's own, then the groups'.
     """
     own = inspect.signature(command, eval_str=True).parameters
-    groups: dict[str, type[Any]] = {
+    groups: dict[str, Any] = {
         name: parameter.annotation for name, parameter in own.items() if is_dataclass(parameter.annotation)
     }
     singles = [

@@ -243,6 +243,12 @@ def test_a_year_of_two_digits_is_at_most_50_years_ahead(digits: str, year: int) 
     assert datetime(year, 1, 1, 12, tzinfo=timezone.utc) == found
 
 
+def test_a_year_of_two_digits_is_of_the_present_century() -> None:
+    """A reply of the next century that leaves its century out means its own."""
+    now = datetime(2121, 1, 1, tzinfo=timezone.utc)
+    assert datetime(2121, 1, 2, tzinfo=timezone.utc) == http_date("Thursday, 02-Jan-21 00:00:00 GMT", now)
+
+
 @quickly
 @given(
     moment=moments(1980, 2076),

@@ -95,20 +95,19 @@ NOT_SENT_BACKOFF = Backoff(base=0.05, cap=1.0)
 MAX_JITTER_SECONDS = 1.0
 """How much is added at most to a wait that the server asked for, so that many clients do not come back at once."""
 
-_SECONDS = re.compile(r"[0-9]+", re.ASCII)
-_LONGEST = "999999999"
+_SECONDS = re.compile(r"[0-9]+")
+_LONGEST = 999_999_999.0
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _DATES = (
-    re.compile(rf"{_DAY}, (?P<day>[0-9]{{2}}) (?P<month>[A-Z][a-z]{{2}}) (?P<year>[0-9]{{4}}) {_TIME} GMT", re.ASCII),
+    re.compile(rf"{_DAY}, (?P<day>[0-9]{{2}}) (?P<month>[A-Z][a-z]{{2}}) (?P<year>[0-9]{{4}}) {_TIME} GMT"),
     re.compile(
         r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, "
-        rf"(?P<day>[0-9]{{2}})-(?P<month>[A-Z][a-z]{{2}})-(?P<year>[0-9]{{2}}) {_TIME} GMT",
-        re.ASCII,
+        rf"(?P<day>[0-9]{{2}})-(?P<month>[A-Z][a-z]{{2}})-(?P<year>[0-9]{{2}}) {_TIME} GMT"
     ),
-    re.compile(rf"{_DAY} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[ 0-9][0-9]) {_TIME} (?P<year>[0-9]{{4}})", re.ASCII),
+    re.compile(rf"{_DAY} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[ 0-9][0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
 )
 
 
@@ -143,17 +142,15 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     and against ``now`` only where the reply has none. A past date, a negative number, a fraction, and digits of
     other alphabets say nothing.
     """
-    text = headers.get("retry-after", "").strip(" \t")
-    if re.fullmatch(r"[0-9]{1,9}([ \t]*,[ \t]*[0-9]{1,9})+", text, re.ASCII):  # the header came more than once
+    text = _field(headers, "retry-after")
+    if re.fullmatch(r"[0-9]{1,9}([ \t]*,[ \t]*[0-9]{1,9})+", text):  # the header came more than once
         return float(max(int(each) for each in text.split(",")))
     if _SECONDS.fullmatch(text):
-        # More digits than this are no wait that any deadline allows, and int() refuses 5,000 of them.
-        digits = text.lstrip("0") or "0"
-        return float(digits if len(digits) <= len(_LONGEST) else _LONGEST)
+        return min(float(text), _LONGEST)  # no deadline allows a longer wait, and int() refuses 5,000 digits
     until = http_date(text, now)
     if until is None:
         return None
-    since = http_date(headers.get("date", "").strip(" \t"), now) or now
+    since = http_date(_field(headers, "date"), now) or now
     seconds = (until - since).total_seconds()
     return seconds if seconds > 0 else None
 
@@ -172,14 +169,17 @@ def slow_down(headers: Mapping[str, str]) -> float:
     ``inin-ratelimit-count`` of ``-allowed`` requests are used, and ``-reset`` seconds are left of the window. When
     none is left, the wait is all of the window; in the last tenth, the rest of the window is shared out.
     """
-    count, allowed, reset = (_whole(headers.get(f"inin-ratelimit-{name}")) for name in ("count", "allowed", "reset"))
+    said = (_whole(_field(headers, f"inin-ratelimit-{name}")) for name in ("count", "allowed", "reset"))
+    count, allowed, reset = said
     if count is None or reset is None or not allowed:
         return 0.0
-    remaining = allowed - count
-    if remaining <= 0:
-        return float(reset)
+    remaining = max(allowed - count, 0)
     return reset / (remaining + 1) if remaining * 10 < allowed else 0.0
 
 
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else None
+def _field(headers: Mapping[str, str], name: str) -> str:
+    return headers.get(name, "").strip(" \t")
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None

@@ -337,7 +337,24 @@ def test_a_merged_rule_that_is_not_right_is_not_sent() -> None:
     assert (update.story, update.merges) == ("intent@7 PUT@7 edit GET", [])
 
 
-@pytest.mark.parametrize("edit", [DISJOINT, OVERLAPPING], ids=["disjoint", "overlapping"])
+EDITS = {"disjoint": DISJOINT, "overlapping": OVERLAPPING, "nothing but the version": {}}
+
+
+@pytest.mark.parametrize(
+    "policy", [Policy(), Policy(on_conflict="fail"), Policy(pinned=True)], ids=["merge", "fail", "pinned"]
+)
+def test_a_conflict_tells_what_was_changed_and_that_it_stays(policy: Policy) -> None:
+    """Whatever makes a conflict end the update, the error has the rule, both versions, and all sides of an overlap."""
+    update = Update(FakeOrg(puts=(after({**OVERLAPPING, **DISJOINT}),)), policy=policy)
+    with pytest.raises(ConflictError) as caught:
+        update.run()
+
+    assert (Overlap("priority", 50, 60, 70),) == caught.value.overlaps
+    for told in ("demo-rule", "7 → 8", "Nothing was overwritten"):
+        assert told in caught.value.message
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 def test_fail_stops_at_the_first_conflict(edit: dict[str, Any]) -> None:
     """With ``fail`` even a disjoint change of somebody else ends the update."""
     update = Update(FakeOrg(puts=(after(edit),)), policy=Policy(on_conflict="fail"))
@@ -358,10 +375,11 @@ def test_overwrite_takes_ours_and_keeps_what_is_disjoint() -> None:
     assert overwritten == [[], [70], [70, 80]]
 
 
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 @pytest.mark.parametrize("on_conflict", ["merge", "fail", "overwrite"])
-def test_a_pinned_version_is_the_only_one_that_is_replaced(on_conflict: Any) -> None:
+def test_a_pinned_version_is_the_only_one_that_is_replaced(on_conflict: Any, edit: dict[str, Any]) -> None:
     """With an expected version, any newer one ends the update, whatever the policy for conflicts."""
-    update = Update(FakeOrg(puts=(after(DISJOINT),)), policy=Policy(on_conflict, pinned=True))
+    update = Update(FakeOrg(puts=(after(edit),)), policy=Policy(on_conflict, pinned=True))
 
     assert failed(update, VersionGoneError).code == "version-gone"
 

@@ -71,7 +71,7 @@ def unknown(update: Update) -> UnknownOutcomeError:
     with pytest.raises(UnknownOutcomeError) as caught:
         update.run()
     assert "it is not known whether demo-rule was updated" in caught.value.message
-    assert "ebrule audit resolve" in caught.value.hint
+    assert "ebrule audit resolve" in str(caught.value.hint)
     return caught.value
 
 

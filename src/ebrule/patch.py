@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 from ebrule.core.validator import check_rule, path_text, writable
 from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
 from ebrule.redaction import without_secrets
-from ebrule.rulefile import KEEP, parse
+from ebrule.rulefile import KEEP, MAX_DEPTH, parse
 from ebrule.rules.changes import overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Sequence
 
     from ebrule.rulefile import Document
-    from ebrule.rules.kind import Kind, Path, Rule, Shape
+    from ebrule.rules.kind import Data, Kind, Path, Rule, Shape
 
 _STEP = re.compile(r"(?:\A|(?<=[^.])\.)(?P<name>[^.\[\]]+)|\[(?P<inner>[^\[\]]+)\]")
+_INDEX = re.compile(r"[0-9]{1,9}")
 _OF_THE_FILE = ("kind", "id", "version")
 _HINT = "A path looks like priority, targets[crm].url or conditions[0].value."
 
@@ -46,14 +48,16 @@ def parse_assignment(text: str, environ: Mapping[str, str]) -> Assignment:
     """
     name, equals, value = text.partition("=")
     path = _steps(name)
-    if not equals or not path:
+    if not equals or not path or len(path) > MAX_DEPTH or not name.isprintable():
         raise UsageError("--set needs PATH=VALUE", hint=_HINT, code="bad-set")
     if path[0] in _OF_THE_FILE:
         raise UsageError(f"--set cannot change {path[0]}", hint=f"Use --{_OPTIONS[path[0]]}.", code="bad-set")
     try:
         json.loads(value)
-    except (ValueError, RecursionError):
+    except json.JSONDecodeError:
         value = json.dumps(value)
+    except (ValueError, RecursionError):
+        pass  # a number or a depth beyond all bounds: what is wrong with it is told below
     try:
         document = parse(f'{{"value": {value}}}', f"--set {name}", environ=environ)
     except InvalidRuleError as error:
@@ -120,33 +124,67 @@ class Patch:
             InvalidRuleError: a path leads nowhere, or what comes of it is not right.
         """
         content = self.kind.content(base.data)
-        said = deepcopy(writable(self.kind.model, content))
-        touched = {}
-        for assignment in self.assignments:
-            if assignment.value is not KEEP:
-                assign(said, self.kind.shape, assignment)
-            name = assignment.path[0]
-            touched[name] = said.get(name)
-        # What else may be odd about the rule is the org's own.
-        problems = [
-            problem for problem in check_rule(self.kind, said) if problem.path[:1] and problem.path[0] in touched
-        ]
-        if any(problem.severity == "error" for problem in problems):
-            raise _wrong([without_secrets(problem, self.secrets) for problem in problems], "--set")
-        return overlay(self.kind.shape, content, touched, lambda _path, value, _present: value)
+        changing = [assignment for assignment in self.assignments if assignment.value is not KEEP]
+        return laid_over(self.kind, content, content, changing)
 
 
-def value_at(data: Any, shape: Shape, steps: tuple[str, ...]) -> Any:
-    """Return what stands where the path leads.
+def laid_over(kind: Kind, content: Data, present: Data, assignments: Sequence[Assignment]) -> dict[str, Any]:
+    """Return ``content`` with the assignments in it; ``${keep}`` is the value that ``present`` has, or none.
 
     Raises:
-        InvalidRuleError: it leads nowhere.
+        InvalidRuleError: a path leads nowhere, or what comes of it is not right.
     """
-    path: Path = ()
-    for step in steps:
-        place = _place(data, shape, path, step)
-        path, data = (*path, place), data.get(place) if isinstance(data, dict) else data[place]
+    whole, said = deepcopy(dict(content)), deepcopy(writable(kind.model, content))
+    for given in assignments:
+        assignment = replace(given, value=_kept(given, kind.shape, present))
+        path = assign(said, kind.shape, assignment)
+        name = given.path[0]
+        whole = overlay(kind.shape, whole, {name: said.get(name)}, lambda _path, value, _present: value)
+        if assignment.value is None and isinstance(path[-1], str) and path[1:]:
+            _at(whole, path[:-1]).pop(path[-1], None)  # what a file leaves out stays, but not what is set to null
+    # What else may be odd about the rule is the org's own.
+    touched = {assignment.path[0] for assignment in assignments if assignment.value is not KEEP}
+    problems = [problem for problem in check_rule(kind, said) if problem.path[:1] and problem.path[0] in touched]
+    if any(problem.severity == "error" for problem in problems):
+        secrets = frozenset[str]().union(*(assignment.secrets for assignment in assignments))
+        raise _wrong([without_secrets(problem, secrets) for problem in problems], "--set")
+    return whole
+
+
+def _at(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part]
     return data
+
+
+def _kept(assignment: Assignment, shape: Shape, present: Any) -> Any:
+    """Return the assignment's value: for ``${keep}``, what is present where its path leads, or None for nothing."""
+    if inside := [path for path in keeps(assignment.value) if path]:
+        message = f"${{keep}} stands within another value, at {path_text(inside[0])}"
+        hint = "Give it a --set of its own, such as --set 'targets[crm].url=${keep}'."
+        raise _wrong([Problem("nothing-to-keep", message, assignment.path, hint=hint)], "--set")
+    if assignment.value is not KEEP:
+        return assignment.value
+    path: Path = ()
+    for step in assignment.path:
+        try:
+            place = _place(present, shape, path, step)
+        except InvalidRuleError:
+            return None
+        path, present = (*path, place), present.get(place) if isinstance(present, dict) else present[place]
+    return present
+
+
+def keeps(data: Any, path: Path = ()) -> list[Path]:
+    """Return where ``${keep}`` stands in data."""
+    if data is KEEP:
+        return [path]
+    items: Any = ()
+    if isinstance(data, Mapping):
+        items = data.items()
+    elif isinstance(data, list):
+        items = enumerate(data)
+    return [found for name, item in items for found in keeps(item, (*path, name))]
 
 
 def assign(data: Any, shape: Shape, assignment: Assignment) -> Path:
@@ -160,6 +198,8 @@ def assign(data: Any, shape: Shape, assignment: Assignment) -> Path:
         place = _place(data, shape, path, step)
         path = (*path, place)
         if isinstance(data, dict) and data.get(place) is None:
+            if assignment.value is None:
+                return path  # there is nothing to take away
             data[place] = {}
         data = data[place]
     place = _place(data, shape, path, assignment.path[-1])
@@ -181,7 +221,7 @@ def _place(data: Any, shape: Shape, path: Path, step: str) -> str | int:
     for index, item in enumerate(data if isinstance(data, list) else ()):
         if key and isinstance(item, dict) and item.get(key) == step:
             return index
-    if isinstance(data, list) and step.isascii() and step.isdigit() and int(step) < len(data):
+    if isinstance(data, list) and _INDEX.fullmatch(step) and int(step) < len(data):
         return int(step)
     message = f"{where} has no element {step}" if isinstance(data, list) else f"{where} has no parts"
     raise _wrong([Problem("no-such-path", message, (*path, step), hint=_HINT)], "--set")

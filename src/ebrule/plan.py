@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from ebrule.configured import configured_kinds
 from ebrule.core.validator import check_rule, path_text, writable
 from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
-from ebrule.patch import Assignment, patched
+from ebrule.patch import Assignment, keeps, patched
 from ebrule.redaction import without_secrets
 from ebrule.rulefile import KEEP, Document, load
 from ebrule.rules.changes import equal, overlay
 from ebrule.rules.kind import Kind, Path, Rule, is_id
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 from ebrule.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 TWO_KINDS = "two-kinds"
 
@@ -314,7 +316,7 @@ def _misplaced_keeps(kind: Kind, data: Any) -> list[Problem]:
             path,
             hint="Write the value itself.",
         )
-        for path in _keeps(data)
+        for path in keeps(data)
         if (reason := _why_nothing_to_keep(kind, path))
     ]
 
@@ -329,17 +331,6 @@ def _why_nothing_to_keep(kind: Kind, path: Path) -> str | None:
         if isinstance(part, int) and (path_text(path[: depth - 1]) not in keyed or depth == len(path)):
             return "elements of this list have no name to know them by"
     return None
-
-
-def _keeps(data: Any, path: Path = ()) -> list[Path]:
-    if data is KEEP:
-        return [path]
-    items: Any = ()
-    if isinstance(data, Mapping):
-        items = data.items()
-    elif isinstance(data, list):
-        items = enumerate(data)
-    return [found for name, item in items for found in _keeps(item, (*path, name))]
 
 
 def make_plan(desired: Desired, base: Rule) -> Plan:

@@ -133,7 +133,7 @@ class Redactor:
     def _note_originals(self, data: Any, redacted: Any, originals: dict[str, Any]) -> None:
         if isinstance(data, Mapping):
             for (name, value), (shown, other) in zip(data.items(), redacted.items(), strict=True):
-                originals[shown] = name
+                originals[self.value(name)] = originals[shown] = name
                 self._note_originals(value, other, originals)
         elif isinstance(data, (list, tuple)):
             for value, other in zip(data, redacted, strict=True):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ebrule.core.audit import AuditLog
 from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
-from ebrule.patch import assign, parse_assignment, value_at
+from ebrule.patch import laid_over, parse_assignment
 from ebrule.redaction import Redactor, holds_redacted, present_key
-from ebrule.rulefile import KEEP
 from ebrule.rules.kind import Kind, checked_id
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 
@@ -56,29 +55,29 @@ class Recorded:
         """Return the recorded state; fields that ebrule does not know stay as the org has them.
 
         Raises:
-            InvalidRuleError: a secret is needed that neither the org nor an assignment has, or a path leads nowhere.
+            InvalidRuleError: a secret is needed that neither the org nor an assignment has,
+                or an assignment is not right.
         """
         kind, present = self.kind, self.kind.content(base.data)
-        known = kind.model.model_fields
+        known = kind.fields_of(kind.model.model_fields)
         restored = self.redactor.restore(self.recorded, present)
         content = {name: value for name, value in present.items() if name not in known}
         content |= {name: value for name, value in restored.items() if name in known}
-        for assignment in self.assignments:
-            assign(content, kind.shape, _kept(assignment, kind, present))
+        content = laid_over(kind, content, present, self.assignments)
         missing = [_missing(path) for path in _redacted_paths(kind, content)]
         if missing:
             raise InvalidRuleError("a secret is not known any more. Nothing was sent.", missing, source=self.source)
         return content
 
 
-def _kept(assignment: Assignment, kind: Kind, present: Mapping[str, Any]) -> Assignment:
-    """Return the assignment with the org's value in the place of ``${keep}``."""
-    if assignment.value is not KEEP:
-        return assignment
-    return replace(assignment, value=value_at(present, kind.shape, assignment.path))
-
-
 def _missing(path: str) -> Problem:
+    whole, _, name = path.rpartition(".")
+    if holds_redacted(name):
+        hint = f"Give what it stands in as a whole: --set '{whole}={{…}}'"
+        message = (
+            f"{path} has a name that held a secret: the ledger has a digest of it only, and the org has no such name"
+        )
+        return Problem("secret-needed", message, (path,), hint=hint)
     hint = f"Give it: --set '{path}=${{env:NAME}}'; or keep what the org has, if anything: --set '{path}=${{keep}}'"
     message = f"{path} was a secret: the ledger has a digest of it only, and the org does not have it any more"
     return Problem("secret-needed", message, (path,), hint=hint)
@@ -87,6 +86,8 @@ def _missing(path: str) -> Problem:
 def _redacted_paths(kind: Kind, data: Any, path: str = "") -> Iterator[str]:
     if isinstance(data, Mapping):
         for name, value in data.items():
+            if holds_redacted(name):
+                yield f"{path}.{name}" if path else name
             yield from _redacted_paths(kind, value, f"{path}.{name}" if path else name)
     elif isinstance(data, list):
         key = kind.shape.keyed.get(path, "")

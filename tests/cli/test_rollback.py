@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.loopback
 
 RULE = "/api/v2/eventbridge/routing/rules/demo-rule"
-HEADER = "targets[target-uuid-12345].headers.Authorization"
+HEADERS = "targets[target-uuid-12345].headers"
+HEADER = f"{HEADERS}.Authorization"
 ROLLBACK = ("rollback", "--rule-id", "demo-rule")
 
 
@@ -160,6 +161,47 @@ def test_a_secret_may_stay_as_the_org_has_it(ebrule: CommandLine, sandbox: Sandb
 
     assert (0, 10) == (ran.code, rule["priority"])
     assert "Authorization" not in rule["targets"][0]["headers"]
+
+
+def test_a_name_that_held_a_secret_comes_back(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """A header whose name holds a secret is recorded as a digest, which never gets to the org."""
+    ebrule.environ["WORD"] = "Source"
+    ebrule("update", "--rule-id", "demo-rule", "--set", "description=${env:WORD}")
+    ebrule("update", "--rule-id", "demo-rule", "--set", f"{HEADERS}={{}}", "--set", "description=${env:WORD}")
+    asked = ebrule(*ROLLBACK, "--to-version", "7", "-o", "json")
+    given = ebrule(*ROLLBACK, "--to-version", "7", "--set", f'{HEADERS}={{"X-Source": "EventBridge"}}')
+    ebrule("update", "--rule-id", "demo-rule", "--set", "description=${env:WORD}", "--set", "priority=77")
+    again = ebrule(*ROLLBACK)
+
+    assert (3, "secret-needed") == (asked.code, asked.json["error"]["problems"][0]["id"])
+    assert (0, 0, {"X-Source": "EventBridge"}) == (given.code, again.code, content(sandbox)["targets"][0]["headers"])
+
+
+@pytest.mark.parametrize(
+    ("assignment", "problem"),
+    [
+        ("status=on-fire", "unknown-value"),
+        ("descripton=x", "unknown-key"),
+        (f'{HEADERS}={{"X-Source": "${{keep}}"}}', "nothing-to-keep"),
+    ],
+)
+def test_what_is_set_must_be_right(ebrule: CommandLine, sandbox: SandboxProcess, assignment: str, problem: str) -> None:
+    """A value that could not stand in a rule file is told, and nothing is sent."""
+    ebrule("update", "--rule-id", "demo-rule", "--set", "priority=77")
+    before = len(sandbox.requests("PUT"))
+    ran = ebrule(*ROLLBACK, "--set", assignment)
+
+    assert (3, True, before) == (ran.code, f"error[{problem}]" in ran.err, len(sandbox.requests("PUT")))
+
+
+def test_a_secret_of_a_target_that_is_gone_need_not_be_known(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """``${keep}`` takes what the org has, and from a target that it has no more, nothing."""
+    ebrule.environ["TOKEN"] = "canary-9e4f"
+    ebrule("update", "--rule-id", "demo-rule", "--set", f"{HEADER}=${{env:TOKEN}}")
+    ebrule("update", "--rule-id", "demo-rule", "--set", 'targets=[{"id": "archive"}]')
+    ran = ebrule(*ROLLBACK, "--set", f"{HEADER}=${{keep}}")
+
+    assert (0, {"X-Source": "EventBridge"}) == (ran.code, content(sandbox)["targets"][0]["headers"])
 
 
 def test_unknown_fields_stay(ebrule: CommandLine, sandbox: SandboxProcess) -> None:

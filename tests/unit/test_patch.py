@@ -11,6 +11,7 @@ from ebrule.patch import Patch, parse_assignment
 from ebrule.rulefile import KEEP
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Rule
+from ebrule.rules.trigger import TRIGGER
 from fake_org import demo_rule
 
 
@@ -65,6 +66,8 @@ def test_paths_and_values(text: str, path: tuple[str, ...], value: Any) -> None:
         "id=x",
         "version=8",
         "kind=trigger",
+        f"targets[t1]{'.a' * 30}=1",
+        "name\udcff=x",
     ],
 )
 def test_what_is_no_assignment(text: str) -> None:
@@ -74,7 +77,11 @@ def test_what_is_no_assignment(text: str) -> None:
     assert "bad-set" == caught.value.code
 
 
-@pytest.mark.parametrize("value", ["${env:NOPE}", '{"a": 1, "a": 2}', "${other}", "9" * 60], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    ["${env:NOPE}", '{"a": 1, "a": 2}', "${other}", "9" * 60, "9" * 5000, "[" * 30 + "]" * 30, "[" * 9999 + "]" * 9999],
+    ids=lambda value: value[:30],
+)
 def test_values_that_a_file_could_not_have_either(value: str) -> None:
     """Unset variables, doubled keys, unknown substitutions and endless numbers are errors here as in a file."""
     with pytest.raises(InvalidRuleError) as caught:
@@ -110,9 +117,22 @@ def test_a_mapping_that_is_not_there_is_made() -> None:
     assert [{"id": "t9", "headers": {"X-A": "b"}}] == content["targets"]
 
 
+def test_null_takes_a_key_away() -> None:
+    """Of an element that is known by its id, and of an object in the rule, a key that is set to null is gone."""
+    patch = Patch(TRIGGER, (parse_assignment("target.workflowTargetSettings=null", {}),))
+    trigger = {"target": {"type": "Workflow", "id": "flow-1", "workflowTargetSettings": {"dataFormat": "Json"}}}
+
+    assert "url" not in patched("targets[0].url=null", "targets[t2]=null")["targets"][0]
+    assert "headers" not in patched("targets[t2]=null", "targets[t1].headers=null")["targets"][0]
+    assert {"type": "Workflow", "id": "flow-1"} == patch.over(Rule("t", 1, trigger))["target"]
+    assert patched() == patched("targets[t2].headers.X-A=null")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ('targets[t1].headers={"X-Source": "${keep}"}', "nothing-to-keep"),
+        (f"targets[{'9' * 5000}].url=x", "no-such-path"),
         ("targets[nope].url=x", "no-such-path"),
         ("conditions[9].value=x", "no-such-path"),
         ("conditions[-1].value=x", "no-such-path"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
-from ebrule.rulefile.builder import Builder, Stop
+from ebrule.rulefile.builder import MAX_DEPTH, Builder, Stop
 from ebrule.rulefile.document import KEEP, Document, Keep
 from ebrule.rulefile.files import MAX_BYTES, read_text
 from ebrule.rulefile.folders import rule_files
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KEEP",
     "MAX_BYTES",
+    "MAX_DEPTH",
     "Document",
     "Keep",
     "Path",

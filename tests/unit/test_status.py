@@ -19,6 +19,7 @@ from ebrule.settings import Network, Org
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from clocks import Outcome
     from ebrule.core.pace import Pace
@@ -207,6 +208,22 @@ def test_a_signal_ends_the_questions(pace: Pace) -> None:
     """It is not taken for an answer."""
     with pytest.raises(InterruptedRunError):
         asked(pace, TOKEN_ORG, meanwhile=lambda: pace.interrupt(signal.SIGTERM))
+
+
+@pytest.mark.parametrize("said", [5, True, "eventbridge:write", {"eventbridge:write": 1}], ids=repr)
+def test_scopes_that_are_no_list_are_none(pace: Pace, said: Any) -> None:
+    """They decide nothing, and stop nothing."""
+    status, _ = asked(pace, answers={TOKEN: reply(200, {"authorizedScope": said})})
+    assert (None, None) == (status.scopes, update_of(status, "eventbridge").allowed)
+
+
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [("2026-01-02T17:00:00+05:00", NOON + timedelta(days=1)), ("0001-01-01T00:00:00+23:59", None)],
+)
+def test_a_tokens_end_is_told_in_utc(pace: Pace, said: str, end: datetime | None) -> None:
+    """Wherever the org's clock stands."""
+    assert asked(pace, TOKEN_ORG, {TOKEN: token(dateTokenIdles=said)})[0].expires_at == end
 
 
 def test_what_is_of_no_use_is_not_shown(pace: Pace) -> None:

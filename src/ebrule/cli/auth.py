@@ -110,7 +110,8 @@ def _until(expires_at: datetime | None, now: datetime) -> str:
     if expires_at is None:
         return ""
     minutes = round((expires_at - now).total_seconds() / 60)
-    return f"{expires_at:%Y-%m-%dT%H:%M:%SZ}  (in {minutes // 60} h {minutes % 60} min)"
+    when = f"in {minutes // 60} h {minutes % 60} min" if minutes >= 0 else "in the past"
+    return f"{expires_at:%Y-%m-%dT%H:%M:%SZ}  ({when})"
 
 
 @o.with_groups

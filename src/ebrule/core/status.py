@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -89,15 +89,16 @@ def auth_status(session: Session, kinds: Iterable[Kind]) -> AuthStatus:
 
     token, organization = _object(answers[_TOKEN]), _object(answers[_ORGANIZATION])
     client, at_home = _object(token.get("OAuthClient")), _object(token.get("organization"))
-    scopes = token.get("authorizedScope")
+    told = token.get("authorizedScope")
+    scopes = tuple(sorted(filter(_text, told))) if isinstance(told, list) else None
     return AuthStatus(
         organization_id=_text(organization.get("id")) or _text(at_home.get("id")),
         organization_name=_text(organization.get("name")) or _text(at_home.get("name")),
         client_id=_text(client.get("id")) or session.org.client_id,
         client_name=_text(client.get("name")),
-        scopes=tuple(sorted(filter(_text, scopes))) if isinstance(scopes, list) else None,
+        scopes=scopes,
         expires_at=session.tokens.expires_at or _time(token.get("dateTokenIdles")),
-        kinds=tuple(_access(kind, answers, frozenset(filter(_text, scopes or ()))) for kind in kinds),
+        kinds=tuple(_access(kind, answers, frozenset(scopes or ())) for kind in kinds),
         unanswered=tuple(each for path in (_TOKEN, _ORGANIZATION) if isinstance(each := answers[path], EbruleError)),
     )
 
@@ -181,6 +182,6 @@ def _text(value: Any) -> str | None:
 def _time(value: Any) -> datetime | None:
     try:
         time = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except (AttributeError, ValueError):
+        return time.astimezone(timezone.utc) if time.tzinfo else None
+    except (AttributeError, TypeError, ValueError, OverflowError):
         return None
-    return time if time.tzinfo else None

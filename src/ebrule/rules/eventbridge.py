@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from ebrule.errors import Problem
-from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id, id_problems
+from ebrule.rules.kind import Data, Kind, Reference, Shape, id_problems, is_id
 from ebrule.rules.matching.routing import routing_conditions
 from ebrule.spelling import did_you_mean
 
@@ -197,9 +197,10 @@ def _references(contract: Contract, rule: Data, _rule_id: str | None) -> list[Re
             ("targets", index, "id"),
             "target",
             target["id"],
-            contract.target_path.replace("{id}", checked_id(target["id"], "target id")),
+            contract.target_path.replace("{id}", target["id"]),
         )
         for index, target in enumerate(targets if isinstance(targets, list) else ())
+        if isinstance(target, dict) and isinstance(target.get("id"), str) and is_id(target["id"])
     ]
 
 

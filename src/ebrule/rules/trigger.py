@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ebrule.errors import Problem
-from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id, id_problems
+from ebrule.rules.kind import Data, Kind, Reference, Shape, id_problems, is_id
 from ebrule.rules.matching.criteria import trigger_conditions
 from ebrule.spelling import did_you_mean
 
@@ -150,8 +150,8 @@ def _why_no_target(flow: Data) -> str | None:
 def _references(rule: Data, _rule_id: str | None) -> list[Reference]:
     topic, target = rule.get("topicName"), rule.get("target")
     found = []
-    if isinstance(target, dict) and isinstance(target.get("id"), str):
-        flow = checked_id(target["id"], "flow id")
+    flow = target.get("id") if isinstance(target, dict) else None
+    if isinstance(flow, str) and is_id(flow):
         found.append(Reference(("target", "id"), "flow", flow, f"/api/v2/flows/{flow}", _why_no_target))
     if isinstance(topic, str):
         found.append(Reference(("topicName",), "topic", topic, TOPICS, in_list=True))

@@ -249,13 +249,14 @@ def announce_rule(
         EbruleError: there is no endpoint, the rule cannot be read, or the ledger cannot be written.
     """
     org, endpoint = settings.require_org(), endpoint_of(settings)
-    redactor = Redactor(load_key(settings.state_dir))
+    key = load_key(settings.state_dir)
     with contextlib.ExitStack() as stack:
         ledger = stack.enter_context(open_ledger(settings, pace))
         ledger.prepare()
         sender = stack.enter_context(contextlib.closing(hook or endpoint.connect(settings.network)))
         with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
             rule = fetch_rule(session.reader, kind, checked_id(rule_id))
+            redactor = Redactor(key, session.tokens.credentials)
         known = ledger.state_at(rule.id, kind.name, rule.version, region=org.name)
         announced = _announced(ledger, event_id_of(kind, org.name, rule))
         before = previous_version_of(announced) if announced else None

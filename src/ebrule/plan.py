@@ -317,11 +317,12 @@ def _misplaced_keeps(kind: Kind, data: Any) -> list[Problem]:
             hint="Write the value itself.",
         )
         for path in keeps(data)
-        if (reason := _why_nothing_to_keep(kind, path))
+        if (reason := why_nothing_to_keep(kind, path))
     ]
 
 
-def _why_nothing_to_keep(kind: Kind, path: Path) -> str | None:
+def why_nothing_to_keep(kind: Kind, path: Path) -> str | None:
+    """Return why a rule file cannot say ``${keep}`` at a path, or None where it can."""
     keyed = kind.shape.keyed
     if path[0] in ("kind", "id", "version"):
         return "only the file can say it"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _REDACTED = re.compile(r"redacted:[0-9a-f]{16}")
 # The shortest secret that is looked for inside prose and names: a shorter one would be found all over.
 _MIN_LENGTH = 4
+# The same for what only its name makes a secret: behind "auth" may stand a plain word.
+_MIN_QUOTED_LENGTH = 8
 
 # A name is sensitive where one of these stands anywhere in it …
 _SENSITIVE = re.compile("auth|cookie|token|secret|key|passw|passphrase|passcode|signature|credential|session")
@@ -69,14 +71,15 @@ class Redactor:
     Args:
         key: What the digests are keyed with: see `load_key`.
         secrets: The secrets that are known; empty ones do not count.
+        quoted: What is secret where it is quoted in prose, and not in data: there, the name beside it tells.
     """
 
-    def __init__(self, key: bytes, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, key: bytes, secrets: Iterable[str] = (), quoted: Iterable[str] = ()) -> None:
         self.key = key
-        self._secrets = {spelling: secret for secret in secrets for spelling in _spellings(secret)}
-        long = sorted((one for one in self._secrets if len(one) >= _MIN_LENGTH), key=len, reverse=True)
-        # The longest first, as one secret may begin with another. What is redacted already is stepped over.
-        self._long = re.compile("|".join((_REDACTED.pattern, *map(re.escape, long))))
+        self._secrets = _spelled(secrets)
+        self._quoted = {**_spelled(quoted), **self._secrets}
+        self._in_names = _any_of(self._secrets)
+        self._in_prose = _any_of(self._quoted)
 
     def value(self, text: str) -> str:
         """What stands in the place of ``text``: itself, if it is redacted already."""
@@ -103,17 +106,21 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A line for people, without secrets of four characters or more and without secret parts of URLs."""
-        known = self._long.sub(lambda match: self.value(self._secrets.get(match[0], match[0])), text)
+        known = self._in_prose.sub(lambda match: self.value(self._quoted.get(match[0], match[0])), text)
         return self._urls(known, _URL_IN_TEXT)
 
     def knowing(self, recorded: Any, data: Any) -> Redactor:
         """A redactor that takes for secrets also what ``recorded`` has redacted and ``data`` would show.
 
-        So a value that only an earlier run knew as a secret stays one.
+        So a value that only an earlier run knew as a secret stays one. What is redacted of ``data`` for its name is
+        a secret in prose from now on: a server may quote it without the name.
         """
         hidden = set(_strings(recorded))
-        shown = {text for text in _strings(self.data(data)) if not _REDACTED.fullmatch(text)}
-        return Redactor(self.key, {*self._secrets.values(), *(text for text in shown if self.value(text) in hidden)})
+        noting = _Noting(self.key, self._secrets.values())
+        texts = [(text, shown) for text, shown in _leaves(data, noting.data(data)) if isinstance(text, str)]
+        forgotten = {text for text, shown in texts if shown != self.value(text) and self.value(text) in hidden}
+        quoted = {word for text in noting.noted for word in (text, *text.split()) if len(word) >= _MIN_QUOTED_LENGTH}
+        return Redactor(self.key, {*self._secrets.values(), *forgotten}, {*self._quoted.values(), *quoted})
 
     def problem(self, problem: Problem) -> Problem:
         """A problem whose message, path and hint are without secrets."""
@@ -127,22 +134,13 @@ class Redactor:
         What stands nowhere in ``known`` stays redacted.
         """
         originals: dict[str, Any] = {}
-        self._note_originals(known, self.data(known), originals)
+        for value, shown in _leaves(known, self.data(known)):
+            if isinstance(value, str):
+                # Another run may have known it as a secret that this one does not know.
+                originals[self.value(value)] = value
+            if isinstance(shown, str):
+                originals[shown] = value
         return _replaced(recorded, originals)
-
-    def _note_originals(self, data: Any, redacted: Any, originals: dict[str, Any]) -> None:
-        if isinstance(data, Mapping):
-            for (name, value), (shown, other) in zip(data.items(), redacted.items(), strict=True):
-                originals[self.value(name)] = originals[shown] = name
-                self._note_originals(value, other, originals)
-        elif isinstance(data, (list, tuple)):
-            for value, other in zip(data, redacted, strict=True):
-                self._note_originals(value, other, originals)
-        elif isinstance(data, str):
-            # Another run may have known it as a secret that this one does not know.
-            originals[self.value(data)] = originals[redacted] = data
-        elif isinstance(redacted, str):
-            originals[redacted] = data
 
     def _leaves(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -154,7 +152,7 @@ class Redactor:
         return self.value(data if isinstance(data, str) else json.dumps(data))
 
     def _name(self, name: str) -> str:
-        return self.value(name) if self._long.search(name) else name
+        return self.value(name) if self._in_names.search(name) else name
 
     def _string(self, text: str) -> str:
         if any(secret in text for secret in self._secrets):
@@ -174,6 +172,18 @@ class Redactor:
         return "".join((*done, text[position:]))
 
 
+class _Noting(Redactor):
+    """A redactor that keeps what it takes out."""
+
+    def __init__(self, key: bytes, secrets: Iterable[str]) -> None:
+        super().__init__(key, secrets)
+        self.noted: set[str] = set()
+
+    def value(self, text: str) -> str:
+        self.noted.add(text)
+        return super().value(text)
+
+
 def _strings(data: Any) -> Iterator[str]:
     """Every text in JSON-like data, names included."""
     if isinstance(data, str):
@@ -185,6 +195,19 @@ def _strings(data: Any) -> Iterator[str]:
     elif isinstance(data, (list, tuple)):
         for item in data:
             yield from _strings(item)
+
+
+def _leaves(data: Any, redacted: Any) -> Iterator[tuple[Any, Any]]:
+    """Every name and value in data that is neither a mapping nor a list, with what stands in its place."""
+    if isinstance(data, Mapping):
+        for (name, value), (shown, other) in zip(data.items(), redacted.items(), strict=True):
+            yield name, shown
+            yield from _leaves(value, other)
+    elif isinstance(data, (list, tuple)):
+        for value, other in zip(data, redacted, strict=True):
+            yield from _leaves(value, other)
+    else:
+        yield data, redacted
 
 
 def _replaced(recorded: Any, originals: Mapping[str, Any]) -> Any:
@@ -201,10 +224,22 @@ def _is_sensitive_parameter(name: str) -> bool:
     return is_sensitive(name) or bool(_SENSITIVE_PARAMETER.fullmatch(name.lower()))
 
 
-def _spellings(secret: str) -> set[str]:
-    """A secret as it is, as it stands in a URL, and as it stands in JSON."""
-    url = secret.encode("utf-8", "surrogatepass")
-    return {secret, quote(url, safe=""), quote_plus(url), json.dumps(secret)[1:-1]} - {""}
+def _spelled(secrets: Iterable[str]) -> dict[str, str]:
+    """The secrets by their spellings: as they are, and as they stand in a URL, in JSON and in Python."""
+    secrets, found = set(secrets), dict[str, str]()
+    for secret in secrets:
+        url = secret.encode("utf-8", "surrogatepass")
+        in_json = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+        found |= dict.fromkeys((quote(url), quote(url, safe=""), quote_plus(url), *in_json, repr(secret)[1:-1]), secret)
+    found |= {secret: secret for secret in secrets}
+    found.pop("", None)
+    return found
+
+
+def _any_of(spelled: Iterable[str]) -> re.Pattern[str]:
+    """What finds these, the longest first, as one may begin with another; what is redacted already is stepped over."""
+    long = sorted((one for one in spelled if len(one) >= _MIN_LENGTH), key=len, reverse=True)
+    return re.compile("|".join((_REDACTED.pattern, *map(re.escape, long))))
 
 
 def _hidden_names(data: Mapping[str, Any]) -> set[str]:

@@ -198,7 +198,8 @@ class _Resolver:
         """
         if finding.state != "applied" or intent.get("webhook_format") is None:
             return None
-        redactor = self._redactor.knowing([intent["before"], intent["after"]], present.data)
+        credentials = self._session.tokens.credentials
+        redactor = Redactor(self._redactor.key, credentials).knowing([intent["before"], intent["after"]], present.data)
         rule = present
         if finding.version not in (None, present.version):
             sent = redactor.restore(intent["after"], present.data)

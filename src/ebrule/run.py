@@ -209,11 +209,15 @@ class Run:
             self.pace,
             read_only=self.options.dry_run,
             transport=self.transport,
+            hide=self._hide,
         )
+
+    def _hide(self, text: str) -> str:
+        return self.redactor.text(text)  # the one that there is by then: a run gets to know more secrets as it goes on
 
     def _history(self, desired: Desired) -> History:
         region = self.settings.require_org().name
-        return History(self.ledger, Redactor(self.key), desired.kind, self.result.rule_id or "", region)
+        return History(self.ledger, self.redactor, desired.kind, self.result.rule_id or "", region)
 
     def _read(self, session: Session, desired: Desired) -> Plan:
         """Read the rule, beside it what it is to refer to, and compare."""
@@ -226,7 +230,8 @@ class Run:
         _raise_any(desired, found)
         result.base_version = result.version = base.version
         # What an earlier run knew as a secret stays one, though this one reads it from the org.
-        self.redactor = self.redactor.knowing([desired.recorded, last and last.data], base.data)
+        known = Redactor(self.key, desired.secrets | session.tokens.credentials)
+        self.redactor = known.knowing([desired.recorded, last and last.data], base.data)
         result.rule_name = self._name_of(base)
         compared = compare(desired, base, self.options, history)
         plan = compared.plan
@@ -286,10 +291,12 @@ class Run:
         self._landed(plan, landed, operation)
 
     def _updater(self, session: Session, plan: Plan, desired: Desired, operation: Operation) -> Updater:
-        kind, redact = plan.kind, self.redactor.data
+        kind = plan.kind
 
         def before_put(intent: Intent) -> None:
-            before, after = redact(kind.content(intent.base.data)), redact(intent.wanted)
+            present = kind.content(intent.base.data)
+            self.redactor = self.redactor.knowing(None, [present, intent.wanted])
+            before, after = self.redactor.data(present), self.redactor.data(intent.wanted)
             self.result.overwritten = [redacted_overlap(self.redactor, each) for each in intent.overwritten]
             self.result.changes = diff(kind.shape, before, after)
             operation.intent(intent, before, after, self.result.changes)

@@ -10,7 +10,7 @@ from ebrule.cli.connection import opened
 from ebrule.cli.render import Screen, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ebrule.rules.kind import Kind
 
@@ -46,12 +46,18 @@ def run(command: ListCommand, screen: Screen) -> int:
         opened(command.connection, screen) as org,
         connect(org.settings.require_org(), org.settings.network, org.pace, read_only=True) as session,
     ):
-        rules = sorted(list_rules(session.reader, org.settings.kinds[kind.name]), key=_order)
+        found = sorted(list_rules(session.reader, org.settings.kinds[kind.name]), key=_order)
+        rules = [_without_credentials(rule, session.tokens.hide) for rule in found]
     if command.output is o.Output.JSON:
         screen.json(_document(kind, rules))
     else:
         _show(screen, kind, rules, org.org_name)
     return 0
+
+
+def _without_credentials(rule: Mapping[str, Any], hide: Callable[[str], str]) -> dict[str, Any]:
+    """Return what is shown of a rule; a server may have put into it what it was asked with."""
+    return {name: hide(value) if isinstance(value := rule.get(name), str) else value for name in FIELDS}
 
 
 def _order(rule: Mapping[str, Any]) -> tuple[str, str]:
@@ -65,7 +71,7 @@ def _document(kind: Kind, rules: Sequence[Mapping[str, Any]]) -> dict[str, objec
         "schema_version": SCHEMA_VERSION,
         "result": "listed",
         "kind": kind.name,
-        "rules": [{name: rule.get(name) for name in FIELDS} for rule in rules],
+        "rules": rules,
         "error": None,
     }
 

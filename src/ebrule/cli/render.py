@@ -35,6 +35,7 @@ STYLES = {
 
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_./:@?=&%+~$*,-]+")
 _SHOWN_LENGTH = 200
+_DOUBLED_HASH = re.compile("#(?=#)")  # what begins a pipeline's command
 
 
 _TESTS = {
@@ -123,7 +124,7 @@ class Screen:
     def json(self, document: Any) -> None:
         """Print the one JSON document of the run: all ASCII, so that nothing in it needs to be cleaned."""
         text = json.dumps(document, indent=2)
-        self._out.write(text.replace("##", "\\u0023#") + "\n")
+        self._out.write(_DOUBLED_HASH.sub(r"\\u0023", text) + "\n")
 
     def annotation(self, level: str, message: str, **properties: str | int) -> None:
         """Print a workflow command of GitHub Actions: the one line that a pipeline is meant to obey.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from secrets import token_bytes
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +13,10 @@ from ebrule.cli.connection import opened
 from ebrule.cli.render import Screen, one_line, value_text
 
 if TYPE_CHECKING:
-    from ebrule.rules.kind import Kind, Rule
+    from ebrule.core.auth import Session
+    from ebrule.redaction import Redactor
+    from ebrule.rules.kind import Kind, Path, Rule
+    from ebrule.settings import Settings
 
 HELP = """Print a rule as the org has it.
 
@@ -24,7 +26,8 @@ Examples:
   ebrule show demo-rule -o yaml > rule.yaml                   a rule file to edit and update from
   ebrule show demo-rule -o json | jq .version
 
-Values that look like secrets are printed as ${keep}, which in a rule file means: leave the org's value.
+Values that look like secrets, or came from ${env:…} in this ledger's last update of the rule, are printed as ${keep},
+which in a rule file means: leave the org's value.
 """
 
 
@@ -43,7 +46,6 @@ def run(command: ShowCommand, screen: Screen) -> int:
     """Read the rule and print it; return the exit code."""
     from ebrule.core.auth import connect
     from ebrule.core.fetcher import fetch_rule
-    from ebrule.redaction import Redactor
     from ebrule.rules.kind import checked_id
     from ebrule.rules.registry import DEFAULT_KIND, kind_named
 
@@ -54,7 +56,10 @@ def run(command: ShowCommand, screen: Screen) -> int:
         connect(org.settings.require_org(), org.settings.network, org.pace, read_only=True) as session,
     ):
         rule = fetch_rule(session.reader, org.settings.kinds[kind.name], command.rule_id)
-    content = rule.data if command.reveal else _kept(rule.data, Redactor(token_bytes(32)).data(rule.data))
+        content = rule.data
+        if not command.reveal:
+            redacted = _redactor(org.settings, session, kind, rule).data(rule.data)
+            content = _kept(kind if command.output is o.ShowOutput.YAML else None, rule.data, redacted)
     if command.output is o.ShowOutput.JSON:
         screen.json(_with_keep_spelled(content))
     elif command.output is o.ShowOutput.YAML:
@@ -64,18 +69,45 @@ def run(command: ShowCommand, screen: Screen) -> int:
     return 0
 
 
-def _kept(value: Any, redacted: Any) -> Any:
-    """Return ``value`` with KEEP wherever the redactor took something out."""
+def _redactor(settings: Settings, session: Session, kind: Kind, rule: Rule) -> Redactor:
+    """Return what takes out of a rule also what the ledger's last update of it knew as a secret."""
+    from secrets import token_bytes
+
+    from ebrule.core.audit import AuditLog
+    from ebrule.redaction import Redactor, present_key
+
+    key = present_key(settings.state_dir)
+    redactor = Redactor(key or token_bytes(32), session.tokens.credentials)
+    if key is None:
+        return redactor
+    ledger = AuditLog(settings.audit_log, now=session.pace.clock.now, check_stop=session.pace.check)
+    last = ledger.last_applied(rule.id, kind.name, region=session.org.name)
+    return redactor.knowing(last and last.data, rule.data)
+
+
+def _kept(kind: Kind | None, value: Any, redacted: Any, path: Path = ()) -> Any:
+    """Return ``value`` with KEEP wherever the redactor took something out.
+
+    With a kind, KEEP stands only where a rule file of that kind can say it: in the place of the next larger whole.
+    """
+    from ebrule.plan import why_nothing_to_keep
     from ebrule.rulefile import KEEP
 
+    parts: Iterable[tuple[str | int, Any]]
     if isinstance(value, Mapping):
-        return {
-            name: _kept(*pair)
-            for name, pair in zip(value, zip(value.values(), redacted.values(), strict=True), strict=True)
-        }
-    if isinstance(value, list):
-        return [_kept(*pair) for pair in zip(value, redacted, strict=True)]
-    return value if value == redacted else KEEP
+        if kind and path and list(value) != list(redacted):  # the name of a part is a secret
+            return KEEP
+        pairs = zip(value.items(), redacted.items(), strict=True)
+        content: Any = {shown: _kept(kind, item, other, (*path, name)) for (name, item), (shown, other) in pairs}
+        parts = content.items()
+    elif isinstance(value, list):
+        content = [_kept(kind, item, redacted[at], (*path, at)) for at, item in enumerate(value)]
+        parts = enumerate(content)
+    else:
+        return value if value == redacted else KEEP
+    if kind and path and any(part is KEEP and why_nothing_to_keep(kind, (*path, name)) for name, part in parts):
+        return KEEP
+    return content
 
 
 def _with_keep_spelled(value: Any) -> Any:
@@ -107,7 +139,7 @@ def _yaml(kind: Kind, rule: Rule, content: Mapping[str, Any]) -> str:
 def _show(screen: Screen, kind: Kind, rule: Rule, content: Mapping[str, Any], org: str) -> None:
     from ebrule.cli.results import WIDEST
 
-    name = one_line(str(rule.data.get("name") or ""))
+    name = one_line(str(_with_keep_spelled(content.get("name")) or ""))
     screen.out((rule.id, "strong"), f"  {name}  ({kind.name}, {org}, version {rule.version})")
     screen.out()
     rows = [(name, value) for name, value in _rows(kind, content) if name not in ("id", "name", "version", "selfUri")]

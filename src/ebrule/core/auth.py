@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,14 +11,16 @@ from urllib.parse import urlencode, urlsplit
 
 from pydantic import SecretStr
 
-from ebrule.core.client import JSON_HEADERS, Client, HttpxTransport, Transport, send, without_secrets
+from ebrule.core.client import JSON_HEADERS, Client, HttpxTransport, Transport, send
 from ebrule.core.failures import failure, unreadable, what_it_said
 from ebrule.core.reads import Patience, Reader
 from ebrule.core.reply import Reply, Request
 from ebrule.core.retry import Meaning, meaning_of
 from ebrule.errors import AccessError
+from ebrule.redaction import Redactor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
@@ -33,10 +36,20 @@ LONGEST_TOKEN_SECONDS = 10 * 366 * 86_400
 class TokenSource:
     """The access token of one run: fetched when first needed, and once more when the API says that it is bad.
 
-    ``expires_at`` is when it ends, as far as the reply that it came with tells.
+    ``expires_at`` is when it ends, as far as the reply that it came with tells. ``credentials`` are the secrets that
+    the requests of this run carry.
+
+    Args:
+        org: where, and with which credentials.
+        transport: what carries the requests.
+        pace: the run's time.
+        patience: how often to ask.
+        hide: takes what else is secret out of what is told of requests and replies.
     """
 
-    def __init__(self, org: Org, transport: Transport, pace: Pace, patience: Patience) -> None:
+    def __init__(
+        self, org: Org, transport: Transport, pace: Pace, patience: Patience, hide: Callable[[str], str] = str
+    ) -> None:
         self._org = org
         self._transport = transport
         self._pace = pace
@@ -45,6 +58,20 @@ class TokenSource:
         self._token = org.access_token
         self._renewed = False
         self.expires_at: datetime | None = None
+        secret = org.client_secret.get_secret_value() if org.client_secret else ""
+        self._pair = base64.b64encode(f"{org.client_id}:{secret}".encode()).decode()
+        self._hide_rest = hide
+        self._key = secrets.token_bytes()
+        self.credentials: frozenset[str] = frozenset()
+        self._note(secret, self._pair, org.access_token.get_secret_value() if org.access_token else "")
+
+    def _note(self, *credentials: str) -> None:
+        self.credentials = self.credentials.union(filter(None, credentials))
+        self._redactor = Redactor(self._key, self.credentials)
+
+    def hide(self, text: str) -> str:
+        """Return text to be shown, without credentials and whatever else is secret."""
+        return self._hide_rest(self._redactor.text(text))
 
     def header(self) -> str:
         """Return the ``Authorization`` header's value; raises :class:`AccessError` where no token is given."""
@@ -86,6 +113,7 @@ class TokenSource:
             raise failure(reply, doing)
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
             raise unreadable(reply, doing)
+        self._note(token)
         self.expires_at = self._ends(reply.object.get("expires_in"))
         return SecretStr(token)
 
@@ -95,16 +123,14 @@ class TokenSource:
         return self._pace.clock.now() + timedelta(seconds=seconds)
 
     def _ask(self) -> Reply:
-        secret = self._org.client_secret.get_secret_value() if self._org.client_secret else ""
-        pair = base64.b64encode(f"{self._org.client_id}:{secret}".encode()).decode()
         headers = {
             **JSON_HEADERS,
-            "Authorization": f"Basic {pair}",
+            "Authorization": f"Basic {self._pair}",
             "Content-Type": "application/x-www-form-urlencoded",
         }
         body = urlencode({"grant_type": "client_credentials"}).encode()
         request = Request("POST", f"{self._org.login_url}/oauth/token", headers, body)
-        return without_secrets(send(self._transport, request, self._pace), secret, pair)
+        return send(self._transport, request, self._pace, hide=self.hide)
 
 
 class Session:
@@ -139,7 +165,13 @@ def _sdk(network: Network, secure: bool) -> Transport:
 
 
 def connect(
-    org: Org, network: Network, pace: Pace, *, read_only: bool = False, transport: Transport | None = None
+    org: Org,
+    network: Network,
+    pace: Pace,
+    *,
+    read_only: bool = False,
+    transport: Transport | None = None,
+    hide: Callable[[str], str] = str,
 ) -> Session:
     """Return a session with ``org``; nothing is sent until something is asked of it.
 
@@ -149,11 +181,12 @@ def connect(
         pace: the run's time.
         read_only: hold back everything but GET and the request for a token.
         transport: what carries the requests; by default what ``network`` says.
+        hide: takes what is secret beside the credentials out of what is told of requests and replies.
     """
     if transport is None:
         secure = any(urlsplit(url).scheme == "https" for url in (org.api_url, org.login_url))
         transport = HttpxTransport(network, secure=secure) if network.transport == "httpx" else _sdk(network, secure)
     patience = Patience(pace)
-    tokens = TokenSource(org, transport, pace, patience)
-    client = Client(transport, org.api_url, pace, tokens, read_only=read_only)
+    tokens = TokenSource(org, transport, pace, patience, hide)
+    client = Client(transport, org.api_url, pace, tokens, read_only=read_only, hide=tokens.hide)
     return Session(org, client=client, tokens=tokens, patience=patience, pace=pace, transport=transport)

@@ -27,7 +27,7 @@ from ebrule.errors import UsageError
 from ebrule.hosts import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ebrule.settings import Network
 
@@ -145,11 +145,12 @@ def _read_body(response: httpx.Response) -> bytes:
         raw += chunk
         if len(raw) > MAX_REPLY_BYTES:
             raise BrokenError(f"the reply is larger than {MAX_REPLY_BYTES:,} bytes")
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    said = response.headers.get("content-encoding", "identity")
+    encoding = said.strip().lower()
     if encoding in ("", "identity"):
         return bytes(raw)
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise BrokenError(f"the reply came in an encoding that was not asked for: {encoding}")
+        raise BrokenError(f"the reply came in an encoding that was not asked for: {said}")
     decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
     try:
         body = decoder.decompress(bytes(raw), MAX_REPLY_BYTES + 1)
@@ -214,16 +215,25 @@ class Client:
         pace: the run's time.
         tokens: gives the token.
         read_only: whether to hold back everything but GET.
+        hide: takes the secrets out of what is told of requests and replies.
     """
 
     def __init__(
-        self, transport: Transport, api_url: str, pace: Pace, tokens: Tokens, *, read_only: bool = False
+        self,
+        transport: Transport,
+        api_url: str,
+        pace: Pace,
+        tokens: Tokens,
+        *,
+        read_only: bool = False,
+        hide: Callable[[str], str] = str,
     ) -> None:
         self._transport = transport
         self._origin = api_url.rstrip("/")
         self._pace = pace
         self._tokens = tokens
         self._read_only = read_only
+        self._hide = hide
 
     def get(self, path: str) -> Reply:
         """GET ``path``, once more with a new token after a 401.
@@ -272,8 +282,7 @@ class Client:
         headers = {"Authorization": authorization, **JSON_HEADERS}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        reply = send(self._transport, Request(method, url, headers, body), self._pace, limit)
-        return without_secrets(reply, authorization.partition(" ")[2])
+        return send(self._transport, Request(method, url, headers, body), self._pace, limit, self._hide)
 
 
 JSON_HEADERS: Mapping[str, str] = {
@@ -283,22 +292,30 @@ JSON_HEADERS: Mapping[str, str] = {
 }
 
 
-def send(transport: Transport, request: Request, pace: Pace, limit: float = CALL_SECONDS) -> Reply:
+def send(
+    transport: Transport,
+    request: Request,
+    pace: Pace,
+    limit: float = CALL_SECONDS,
+    hide: Callable[[str], str] = str,
+) -> Reply:
     """Send one request within ``limit`` seconds, and tell the observer how it ended.
+
+    ``hide`` takes the secrets out of what is told of it, to the observer and by the reply.
 
     Raises a :class:`TransportError` where no reply came; giving up on a request counts as a broken one.
     """
     if pace.left() <= 0:
         raise NotSentError("the deadline is over")
     started = pace.clock.monotonic()
-    url = request.url.partition("?")[0]  # a query may carry a key
+    url = hide(request.url.partition("?")[0])  # a query may carry a key
     error: TransportError
     try:
-        reply = pace.call(lambda: transport.send(request), limit)
+        reply = replace(pace.call(lambda: transport.send(request), limit), hide=hide)
     except OutOfTimeError:
         error = BrokenError(f"no whole answer came in {pace.clock.monotonic() - started:.0f} s")
     except TransportError as caught:
-        error = caught
+        error = type(caught)(hide(str(caught)))  # a library may quote the line of a reply that it cannot read
     else:
         said = (reply.status, reply.milliseconds, reply.correlation_id)
         pace.observe(Requested(request.method, url, *said))
@@ -306,23 +323,6 @@ def send(transport: Transport, request: Request, pace: Pace, limit: float = CALL
     elapsed = (pace.clock.monotonic() - started) * 1000
     pace.observe(Requested(request.method, url, None, elapsed, None, str(error)))
     raise error
-
-
-SECRET_LENGTH = 8
-
-
-def without_secrets(reply: Reply, *secrets: str) -> Reply:
-    """Return an error reply without the secrets that the request carried: some servers show what they were sent.
-
-    A reply that is no error is data, and stays as it is; so does what is too short to be a secret.
-    """
-    if reply.status < HTTPStatus.BAD_REQUEST:
-        return reply
-    body, headers = reply.body, dict(reply.headers)
-    for secret in (each for each in secrets if len(each) >= SECRET_LENGTH):
-        body = body.replace(secret.encode(), b"(secret)")
-        headers = {name: value.replace(secret, "(secret)") for name, value in headers.items()}
-    return replace(reply, body=body, headers=headers)
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:

@@ -90,7 +90,7 @@ def _no_reply(meaning: Meaning, error: TransportError, doing: str) -> EbruleErro
 
 def unreadable(reply: Reply, doing: str) -> UnavailableError:
     """Return the error for a 2xx reply that is not what was asked for, such as a proxy's HTML page."""
-    kind = reply.headers.get("content-type", "no content type").split(";")[0]
+    kind = reply.hide(reply.headers.get("content-type", "no content type")).split(";")[0]
     return UnavailableError(
         f"{doing}: the answer ({reply.status}, {kind}, {len(reply.body)} bytes) is not what this API sends",
         hint="Check --api-url and --region: this may be another service, or a proxy's page.",
@@ -115,9 +115,10 @@ def server_problems(reply: Reply) -> list[Problem]:
     for detail in details if isinstance(details, list) else ():
         if not isinstance(detail, dict):
             continue
-        field, code = detail.get("fieldName"), detail.get("errorCode")
-        path = _path_of(field) if isinstance(field, str) else ()
-        text = f"the org says: {code or reply.error_text() or 'not valid'}"
+        name, code = detail.get("fieldName"), detail.get("errorCode")
+        field = reply.hide(str(name)) if name else ""
+        path = _path_of(field) if field == name else ()
+        text = f"the org says: {reply.hide(str(code)) if code else reply.error_text() or 'not valid'}"
         found.append(Problem("refused-by-org", f"{field}: {text}" if field else text, path))
     return found or [Problem("refused-by-org", f"the org says: {reply.error_text() or reply.status}")]
 

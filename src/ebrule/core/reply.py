@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 MAX_DEPTH = 64
@@ -27,12 +27,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """One reply: ``headers`` have lower-case names, ``body`` is decoded, ``milliseconds`` is from send to last byte."""
+    """One reply: ``headers`` have lower-case names, ``body`` is decoded, ``milliseconds`` is from send to last byte.
+
+    ``hide`` takes the secrets out of what is quoted from it: some servers show what they were sent.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     milliseconds: float = 0.0
+    hide: Callable[[str], str] = field(default=str, repr=False, compare=False)
 
     @cached_property
     def json(self) -> Any:
@@ -52,7 +56,8 @@ class Reply:
     def correlation_id(self) -> str | None:
         """What Genesys Cloud's support asks for."""
         context = self.object.get("contextId")
-        return self.headers.get("inin-correlation-id") or (context if isinstance(context, str) else None)
+        said = self.headers.get("inin-correlation-id") or (context if isinstance(context, str) else None)
+        return self.hide(said) if said else None
 
     def error_texts(self) -> list[str]:
         """Return what the server says went wrong, the best first. The token endpoint has fields of its own."""
@@ -60,8 +65,8 @@ class Reply:
         return [text for text in fields if isinstance(text, str) and text]
 
     def error_text(self) -> str:
-        """Return the best of what the server says went wrong, or an empty text."""
-        return next(iter(self.error_texts()), "")
+        """Return the best of what the server says went wrong, to be shown, or an empty text."""
+        return self.hide(next(iter(self.error_texts()), ""))
 
 
 def _is_shallow(document: Any) -> bool:

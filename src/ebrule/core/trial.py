@@ -58,7 +58,7 @@ def _criteria(reply: Reply) -> list[tuple[str, bool]]:
     validation = reply.object.get("jsonPathValidation")
     details = validation.get("details") if isinstance(validation, dict) else None
     return [
-        (f"{detail.get('jsonPath')} {detail.get('operator')}", detail.get("match") is True)
+        (reply.hide(f"{detail.get('jsonPath')} {detail.get('operator')}"), detail.get("match") is True)
         for detail in (details if isinstance(details, list) else ())
         if isinstance(detail, dict)
     ]

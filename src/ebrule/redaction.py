@@ -106,8 +106,11 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A line for people, without secrets of four characters or more and without secret parts of URLs."""
-        known = self._in_prose.sub(lambda match: self.value(self._quoted.get(match[0], match[0])), text)
-        return self._urls(known, _URL_IN_TEXT)
+        return self._urls(self.without_known(text), _URL_IN_TEXT)
+
+    def without_known(self, text: str) -> str:
+        """A line for people, without the known secrets; URLs are left, of which these may be only a part."""
+        return self._in_prose.sub(lambda match: self.value(self._quoted.get(match[0], match[0])), text)
 
     def knowing(self, recorded: Any, data: Any) -> Redactor:
         """A redactor that takes for secrets also what ``recorded`` has redacted and ``data`` would show.

@@ -71,7 +71,7 @@ class TokenSource:
 
     def hide(self, text: str) -> str:
         """Return text to be shown, without credentials and whatever else is secret."""
-        return self._hide_rest(self._redactor.text(text))
+        return self._hide_rest(self._redactor.without_known(text))
 
     def header(self) -> str:
         """Return the ``Authorization`` header's value; raises :class:`AccessError` where no token is given."""

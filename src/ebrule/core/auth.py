@@ -36,8 +36,7 @@ LONGEST_TOKEN_SECONDS = 10 * 366 * 86_400
 class TokenSource:
     """The access token of one run: fetched when first needed, and once more when the API says that it is bad.
 
-    ``expires_at`` is when it ends, as far as the reply that it came with tells. ``credentials`` are the secrets that
-    the requests of this run carry.
+    ``expires_at`` is when it ends, as far as the reply that it came with tells.
 
     Args:
         org: where, and with which credentials.
@@ -59,14 +58,19 @@ class TokenSource:
         self._renewed = False
         self.expires_at: datetime | None = None
         secret = org.client_secret.get_secret_value() if org.client_secret else ""
-        self._pair = base64.b64encode(f"{org.client_id}:{secret}".encode()).decode()
+        self._pair = SecretStr(base64.b64encode(f"{org.client_id}:{secret}".encode()).decode())
         self._hide_rest = hide
         self._key = secrets.token_bytes()
-        self.credentials: frozenset[str] = frozenset()
-        self._note(secret, self._pair, org.access_token.get_secret_value() if org.access_token else "")
+        self._carried: frozenset[SecretStr] = frozenset()
+        self._note(SecretStr(secret), self._pair, *filter(None, (org.access_token,)))
 
-    def _note(self, *credentials: str) -> None:
-        self.credentials = self.credentials.union(filter(None, credentials))
+    @property
+    def credentials(self) -> frozenset[str]:
+        """The secrets that the requests of this run carry."""
+        return frozenset(each.get_secret_value() for each in self._carried)
+
+    def _note(self, *credentials: SecretStr) -> None:
+        self._carried = self._carried.union(credentials)
         self._redactor = Redactor(self._key, self.credentials)
 
     def hide(self, text: str) -> str:
@@ -113,7 +117,7 @@ class TokenSource:
             raise failure(reply, doing)
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
             raise unreadable(reply, doing)
-        self._note(token)
+        self._note(SecretStr(token))
         self.expires_at = self._ends(reply.object.get("expires_in"))
         return SecretStr(token)
 
@@ -125,7 +129,7 @@ class TokenSource:
     def _ask(self) -> Reply:
         headers = {
             **JSON_HEADERS,
-            "Authorization": f"Basic {self._pair}",
+            "Authorization": f"Basic {self._pair.get_secret_value()}",
             "Content-Type": "application/x-www-form-urlencoded",
         }
         body = urlencode({"grant_type": "client_credentials"}).encode()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from secrets import token_bytes
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,6 @@ from ebrule.rulefile import load
 from ebrule.rules.matching import Condition, Finding, matches
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from ebrule.core.reads import Reader
@@ -164,9 +163,9 @@ def _event(name: str, case: dict[str, Any]) -> dict[str, Any]:
     event: dict[str, Any] | None = case.get("event")
     if event is not None:
         return event
-    folder = str(Path(name).parent) if name != "<stdin>" else "."
+    folder = os.path.dirname(name) if name != "<stdin>" else ""  # noqa: PTH120 - pathlib would take "./" away again
     # With a folder before it, "-" is a file like any other, and not standard input.
-    loaded: dict[str, Any] = load(f"{folder}/{case['event_file']}", environ=None).data
+    loaded: dict[str, Any] = load(os.path.join(folder or ".", case["event_file"]), environ=None).data  # noqa: PTH118 - as above
     return loaded
 
 

@@ -10,6 +10,7 @@ Source of the gc CLI's names: its ``config.go``. It writes a profile's name in l
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -34,6 +35,9 @@ KINDS_TABLE = "kinds"
 _GC_NAMES = {"environment": "region", "client_credentials": "client_id"}
 _OWN_NAMES = ("region", "api_url", "login_url", "client_id", "client_secret", "access_token")
 _SECRETS = frozenset({"client_secret", "access_token"})
+_MAX_BYTES = 1024 * 1024
+# What a shell's <(command) hands over: somebody is writing to it.
+_PROCESS_SUBSTITUTION = re.compile(r"/(?:dev|proc/self)/fd/[0-9]+")
 _PLACE = re.compile(r"\(at (line [0-9]+, column [0-9]+|end of document)\)")
 
 
@@ -165,8 +169,7 @@ def _read(path: Path, *, is_own: bool, must_be_there: bool, asked_for: bool) -> 
     if not must_be_there and not path.is_absolute():  # what such a home means is a file in the working directory
         return None
     try:
-        with path.open("rb") as file:
-            content, mode = file.read(), os.fstat(file.fileno()).st_mode
+        content, mode = _content(path)
     except OSError as error:
         is_absent = isinstance(error, (FileNotFoundError, NotADirectoryError))
         # A home that belongs to somebody else, as in containers, is no reason to stop who does not need it.
@@ -178,6 +181,21 @@ def _read(path: Path, *, is_own: bool, must_be_there: bool, asked_for: bool) -> 
     tables = _tables(path, content, is_own=is_own)
     kinds = tables.pop(KINDS_TABLE, {}) if is_own else {}
     return _File(path, is_own, can_others_read(mode), tables, kinds)
+
+
+def _content(path: Path) -> tuple[bytes, int]:
+    """Return what a file holds, and its mode, without waiting for anybody; raises :class:`OSError` for what is none."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISFIFO(mode) and _PROCESS_SUBSTITUTION.fullmatch(str(path)):
+            os.set_blocking(descriptor, True)
+        elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder, reading tells
+            raise OSError(errno.EINVAL, "it is no regular file")
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {_MAX_BYTES} bytes")
+    return content, mode
 
 
 def _tables(path: Path, content: bytes, *, is_own: bool) -> dict[str, dict[str, Any]]:

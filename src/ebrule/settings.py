@@ -246,8 +246,8 @@ def _place(options: Options, environ: Mapping[str, str], profile: Profile | None
 
 
 def _credentials(options: Options, environ: Mapping[str, str], profile: Profile | None) -> _Credentials:
-    client_id, text, token = _first(environ, *_ID), _first(environ, *_SECRET), environ.get(_TOKEN)
-    secret = SecretStr(text.encode(errors="surrogateescape").decode(errors="replace")) if text else None
+    client_id, text, token = _text(_first(environ, *_ID)), _text(_first(environ, *_SECRET)), environ.get(_TOKEN)
+    secret = SecretStr(text) if text else None
     if options.client_id or options.client_secret:
         client_id = options.client_id or client_id or (profile.client_id if profile else None)
         return _Credentials("the client's id and secret", client_id, options.client_secret or secret)
@@ -259,6 +259,11 @@ def _credentials(options: Options, environ: Mapping[str, str], profile: Profile 
         return _Credentials(f"the access_token of {profile}", access_token=profile.access_token)
     names = ("client_id", "client_secret")
     return _Credentials(str(profile), profile.client_id, profile.client_secret, names=names)
+
+
+def _text(value: str | None) -> str | None:
+    """Return a variable's value with a replacement character for each byte that is no text."""
+    return value and value.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _urls(place: _Place) -> tuple[str, str]:

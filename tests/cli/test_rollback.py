@@ -90,6 +90,22 @@ def test_what_came_after_is_not_undone_unawares(ebrule: CommandLine, sandbox: Sa
     assert (5, "Do not page at night") == (ran.code, content(sandbox)["description"])
     assert "--on-conflict merge" in ran.err
     assert "--expect-version 9" in ran.err
+    assert ran.err.endswith("\nTo look:        ebrule show demo-rule\n")
+
+
+def test_what_to_do_next_is_said_as_it_can_be_typed(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """The kind is said where it must be, and no other command is told to take a rollback's side."""
+    of_kind = ("--kind", "trigger")
+    expected = ebrule(
+        "update", *of_kind, "--rule-id", "demo-trigger", "--set", "enabled=false", "--expect-version", "1"
+    )
+    ebrule("update", "--rule-id", "demo-rule", "--set", "priority=77", "--set", "status=disabled")
+    somebody_changes(sandbox, priority=99)
+    clash = ebrule(*ROLLBACK, "--on-conflict", "merge", "--set", "description=x")
+
+    assert (5, True) == (expected.code, "ebrule show demo-trigger --kind trigger\n" in expected.err)
+    assert (5, False) == (clash.code, "ebrule update" in clash.err)
+    assert 0 == ebrule("show", "demo-trigger", "--kind", "trigger").code
 
 
 def test_what_came_after_is_kept_where_it_can_be(ebrule: CommandLine, sandbox: SandboxProcess) -> None:

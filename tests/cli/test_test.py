@@ -215,6 +215,16 @@ def test_an_event_in_a_file_of_its_own(offline: CommandLine, name: str) -> None:
     assert "1 case passed\n" in offline("test", offline.rule(), "--cases", cases).out
 
 
+def test_an_event_file_may_have_a_path_of_its_own(offline: CommandLine) -> None:
+    """One that begins at the root is looked for there."""
+    offline.file("event.json", json.dumps(case()["event"]))
+    name = str(offline.folder / "event.json")
+    (offline.folder / "tests").mkdir()
+    cases = case_file(offline, {"name": "a call", "event_file": name, "expect": "match"}, name="tests/cases.yaml")
+
+    assert "1 case passed\n" in offline("test", offline.rule(), "--cases", cases).out
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -179,6 +179,36 @@ def test_a_file_that_is_named_must_be_there(home: Path) -> None:
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
+def no_file(path: Path, what: str) -> None:
+    """Make something that cannot be read to its end."""
+    if what == "FIFO":
+        os.mkfifo(path)
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"#" * 2_000_000)
+
+
+@pytest.mark.parametrize("what", ["FIFO", "device", "folder", "huge"])
+def test_what_is_no_file_of_profiles_is_told_at_once(home: Path, what: str) -> None:
+    """Nobody waits for a FIFO, and no memory is filled from a device; not even when a shell completes names."""
+    no_file(home / "odd.toml", what)
+    with pytest.raises(UsageError, match="cannot be read: ") as caught:
+        profile_names({"EBRULE_CONFIG": str(home / "odd.toml")})
+    assert "bad-config" == caught.value.code
+
+
+def test_a_shells_process_substitution_is_read(home: Path) -> None:
+    """A FIFO that a shell hands over has somebody who writes to it."""
+    reader, writer = os.pipe()
+    os.write(writer, b'[night]\nregion = "eu-west-1"\n')
+    os.close(writer)
+    assert ["night"] == profile_names({"EBRULE_CONFIG": f"/dev/fd/{reader}"})
+    os.close(reader)
+
+
 def test_a_file_of_somebody_else_stops_only_who_needs_it(own: Write) -> None:
     """As in a container whose home belongs to another user."""
     own("[x]\n").chmod(0)

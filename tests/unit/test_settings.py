@@ -543,3 +543,10 @@ def test_no_secret_stands_in_a_representation() -> None:
     shown += repr(load_settings(Options(), {**environ, "GENESYSCLOUD_ACCESS_TOKEN": "canary-4"}))
     shown += repr(Options(client_secret=SecretStr("canary-5")))
     assert "canary" not in shown
+
+
+def test_credentials_may_hold_any_bytes() -> None:
+    """What is no text becomes replacement characters, which no org accepts, instead of an error of Python's."""
+    environ = dict.fromkeys(("GENESYSCLOUD_OAUTHCLIENT_ID", "GENESYSCLOUD_OAUTHCLIENT_SECRET"), "\udcff")
+    org = load_settings(Options(region="eu-west-1"), environ).require_org()
+    assert ("\ufffd", SecretStr("\ufffd")) == (org.client_id, org.client_secret)

@@ -151,16 +151,19 @@ def show_error(screen: Screen, error: EbruleError, *, given: str = "") -> None:
         show_overlaps(screen.err, error.overlaps)
     if error.hint:
         screen.err(error.hint)
-    if isinstance(error, ConflictError) and error.result and error.result.rule_id and given:
-        _show_next_commands(screen, error, error.result.rule_id, given)
+    if isinstance(error, ConflictError) and error.result and error.result.rule_id:
+        _show_next_commands(screen, error, error.result.rule_id, given, error.result.kind)
     if error.correlation_id:
         screen.err((f"Correlation id, for Genesys Cloud's support: {error.correlation_id}", "faint"))
 
 
-def _show_next_commands(screen: Screen, error: ConflictError, rule_id: str, given: str) -> None:
+def _show_next_commands(screen: Screen, error: ConflictError, rule_id: str, given: str, kind: str | None) -> None:
+    from ebrule.rules.registry import DEFAULT_KIND
+
     screen.err()
-    if isinstance(error, VersionGoneError):
-        screen.err(f"To look:        ebrule show {rule_id}")
+    if isinstance(error, VersionGoneError) or not given:
+        of_kind = f" --kind {kind}" if kind not in (None, DEFAULT_KIND) else ""
+        screen.err(f"To look:        ebrule show {rule_id}{of_kind}")
         return
     screen.err(f"To look:        ebrule diff --rule-id {rule_id} {given}")
     if error.overlaps:

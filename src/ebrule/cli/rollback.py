@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,8 +39,8 @@ class RollbackCommand(UpdateCommand):
 
     @property
     def given(self) -> str:
-        """How the command line said what is wanted, to be said again."""
-        return shlex.join(word for text in self.change.assignments or () for word in ("--set", text))
+        """Nothing: the same options of other commands would mean something else."""
+        return ""
 
     def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
         """Do it."""

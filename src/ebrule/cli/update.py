@@ -47,7 +47,8 @@ class UpdateCommand:
     @property
     def given(self) -> str:
         """How the command line said what is wanted, to be said again."""
-        words = ["--file", self.file] if self.file else []
+        options = {"--file": self.file, "--kind": self.kind}
+        words = [word for name, value in options.items() if value for word in (name, value)]
         return shlex.join([*words, *(word for text in self.change.assignments or () for word in ("--set", text))])
 
     def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:

@@ -107,7 +107,8 @@ def _load(
         return load_rule(source, kind=options.kind, environ=environ, stdin=stdin, assignments=assignments, kinds=kinds)
     if not assignments:
         raise UsageError(
-            "nothing to change: give a rule file, or values to set", hint="--file FILE, or --set PATH=VALUE"
+            "nothing to change: give a rule file, or values to set",
+            hint="Type: ebrule update --file rule.yaml  (or --set PATH=VALUE)",
         )
     return Patch(kind_named(options.kind or DEFAULT_KIND, kinds), assignments)
 

@@ -30,8 +30,9 @@ DEFAULT_DEADLINE = 120.0
 
 NO_ORG = "no org to talk to"
 NO_ORG_HINT = (
-    "Set GENESYSCLOUD_REGION, GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET (the gc CLI's and "
-    "Terraform's own variables), choose a profile (--profile), or try it on the built-in sandbox: --region sandbox"
+    "Set GENESYSCLOUD_REGION, GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET\n"
+    "(the gc CLI's and Terraform's own variables), choose a profile (--profile NAME),\n"
+    "or try it on the built-in sandbox: --region sandbox"
 )
 
 

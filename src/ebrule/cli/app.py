@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from ebrule import __version__
 from ebrule.cli.exits import exit_code, exit_table
+from ebrule.cli.guide import GuidingGroup, usage_error
 from ebrule.cli.lazy import Place, filled, group
 from ebrule.cli.render import Screen
 from ebrule.errors import EbruleError, ExitCode
@@ -22,37 +23,68 @@ HELP = """Change one Genesys Cloud event-routing rule at a time, safely.
 
 \b
 Examples:
-  ebrule update --rule-id demo-rule --file rule.yaml          change the rule
-  ebrule update --file rule.yaml --dry-run                    only say what would change
-  ebrule show demo-rule -o yaml > rule.yaml                   begin with the rule as it is
-  ebrule validate rule.yaml                                   is the file right?
-  ebrule test rule.yaml --cases cases.yaml                    does it match the right events?
-  ebrule update --file rule.yaml --region sandbox             try it on a local sandbox
+  ebrule update --file rule.yaml --region sandbox      try it on the sandbox
+  ebrule show demo-rule -o yaml > rule.yaml            begin with what is
+  ebrule validate rule.yaml                            is the file right?
+  ebrule test rule.yaml --cases cases.yaml             which events match?
+  ebrule diff --file rule.yaml                         what would change?
+  ebrule update --rule-id demo-rule --file rule.yaml   change the rule
 """
 
-_PLAIN = {"help_option_names": ["--help", "-h"]}
+_AUDIT = """Read the ledger, prove it, settle what is open.
+
+\b
+Examples:
+  ebrule audit show --rule-id demo-rule --since 7d   who changed it, and why?
+  ebrule audit verify                                is the ledger whole?
+  ebrule audit report --out report.html              a page for people
+  ebrule audit resolve                               what became of a run?
+"""
+
+_WEBHOOK = """Announce changes, also later.
+
+\b
+Examples:
+  ebrule webhook test                       does the endpoint take events?
+  ebrule webhook flush                      deliver what is pending
+  ebrule webhook send --rule-id demo-rule   announce the rule as it is now
+"""
+
+_AUTH = """Ask the org who you are and what you may.
+
+\b
+Example:
+  ebrule auth status
+"""
+
+_SANDBOX = """A local Genesys Cloud to try things on.
+
+\b
+Examples:
+  ebrule show demo-rule --region sandbox   a sandbox for one command
+  ebrule sandbox serve                     one for other programs
+  ebrule sandbox reset                     begin anew
+"""
 
 app = typer.Typer(
     name="ebrule",
+    cls=GuidingGroup,
     help=HELP,
     epilog="\b\nExit codes:\n" + exit_table(),
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings=_PLAIN,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
-_COMMANDS: dict[str, Place | TyperGroup] = {
+COMMANDS: dict[str, Place | TyperGroup] = {
     "update": Place("update"),
     "validate": Place("validate"),
-    "explain": Place("explain"),
     "show": Place("show"),
     "diff": Place("diff"),
-    "rollback": Place("rollback"),
-    "schema": Place("schema"),
-    "list": Place("list"),
     "test": Place("test"),
+    "rollback": Place("rollback"),
     "audit": group(
-        "Read the ledger, prove it, settle what is open.",
+        _AUDIT,
         {
             "show": Place("audit_show"),
             "verify": Place("audit_verify"),
@@ -60,26 +92,27 @@ _COMMANDS: dict[str, Place | TyperGroup] = {
             "resolve": Place("audit", "resolve_command", "RESOLVE_HELP"),
         },
     ),
-    "auth": group(
-        "Ask the org who you are and what you may.",
-        {"status": Place("auth", "status_command", "STATUS_HELP")},
-    ),
     "webhook": group(
-        "Announce changes, also later.",
+        _WEBHOOK,
         {
             "flush": Place("webhook", "flush_command", "FLUSH_HELP"),
             "send": Place("webhook", "send_command", "SEND_HELP"),
             "test": Place("webhook", "try_command", "TEST_HELP"),
         },
     ),
+    "auth": group(_AUTH, {"status": Place("auth", "status_command", "STATUS_HELP")}),
+    "list": Place("list"),
+    "schema": Place("schema"),
+    "explain": Place("explain"),
     "sandbox": group(
-        "A local Genesys Cloud to try things on.",
+        _SANDBOX,
         {
             "serve": Place("sandbox", "serve_command", "SERVE_HELP"),
             "reset": Place("sandbox", "reset_command", "RESET_HELP"),
         },
     ),
 }
+"""The commands in the order in which a newcomer meets them."""
 
 
 def _version(wanted: bool) -> None:
@@ -100,7 +133,7 @@ def _main(
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; return its exit code. Prints whatever went wrong, and never a traceback's locals."""
     try:
-        code = filled(get_command(app), _COMMANDS)(list(arguments), standalone_mode=False, prog_name="ebrule")
+        code = filled(get_command(app), COMMANDS)(list(arguments), standalone_mode=False, prog_name="ebrule")
     except EbruleError as error:
         return _failed(error, arguments)
     except typer.TyperException as error:
@@ -139,14 +172,12 @@ def _failed(error: EbruleError, arguments: Sequence[str]) -> int:
 
 
 def _misused(error: typer.TyperException, arguments: Sequence[str]) -> int:
-    from ebrule.errors import UsageError
-
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "ebrule"
     if not arguments[path.count(" ") :] and context is not None and isinstance(context.command, TyperGroup):
         typer.echo(context.get_help())
         return int(ExitCode.OK)
-    return _failed(UsageError(error.format_message(), hint=f"See: {path} --help"), arguments)
+    return _failed(usage_error(error), arguments)
 
 
 def _bug(error: Exception, arguments: Sequence[str]) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ebrule.core.audit import AuditLog
     from ebrule.core.operations import RecordedOperation
 
-HELP = """Print what the ledger tells: one entry for each update or rollback, the newest first.
+HELP = """Print who changed what, when, why, and how it ended.
 
 \b
 Examples:
@@ -33,7 +33,8 @@ Examples:
   ebrule audit show --result failed --result open
   ebrule audit show --last 0 -o csv > changes.csv
 
-Offline. Times are UTC. In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
+One entry for each update or rollback, the newest first. Offline. Times are UTC.
+In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
 """
 
 _DEFAULT_LAST = 20

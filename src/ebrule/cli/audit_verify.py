@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from ebrule.core.chain import Verification
 
-HELP = """Prove that the ledger is as it was written: walk its chain of hashes.
+HELP = """Prove that the ledger is as it was written.
 
 \b
 Examples:
   ebrule audit verify
-  ebrule audit verify --expect-head 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  ebrule audit verify --expect-head "$HEAD"
 
-Offline. A line that was changed, removed or added shows in the line after it. Lines that were cut off the end show
-only against a head that was kept elsewhere: `audit.head` of an update's JSON output, `auditHead` of its event.
-Ends with 3 where something is wrong.
+Walks the chain of hashes, offline. A line that was changed, removed or added shows in the line after it. Lines that
+were cut off the end show only against a head that was kept elsewhere: `audit.head` of an update's JSON output,
+`auditHead` of its event. Ends with 3 where something is wrong.
 """
 
 _HASH = re.compile(r"[0-9a-f]{64}")

@@ -15,7 +15,7 @@ HELP = """Show what update would change.
 \b
 Examples:
   ebrule diff --rule-id demo-rule --file rule.yaml
-  ebrule diff --file rule.yaml --exit-code                    10 if there are differences
+  ebrule diff --file rule.yaml --exit-code   10 if there are differences
   ebrule diff --file rule.yaml --output json
   ebrule diff --rule-id demo-rule --set priority=50
 """

@@ -19,7 +19,7 @@ HELP = """Say what a problem's id means, with a wrong and a right example.
 \b
 Examples:
   ebrule explain ambiguous-scalar
-  ebrule explain                                              all ids, each with one line
+  ebrule explain   all ids, each with one line
 """
 
 _WIDTH = 100

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 from typer.main import get_command, get_group
 
+from ebrule.cli.guide import GuidingCommand, GuidingGroup
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -48,13 +50,15 @@ class Commands(Mapping[str, Any]):
 def _made(name: str, place: Place) -> Any:
     module = import_module(f"ebrule.cli.{place.module}")
     only = typer.Typer(add_completion=False, rich_markup_mode=None)
-    only.command(name, help=getattr(module, place.help))(getattr(module, place.function))
+    only.command(name, help=getattr(module, place.help), cls=GuidingCommand)(getattr(module, place.function))
     return get_command(only)
 
 
 def group(help_text: str, places: Mapping[str, Place]) -> TyperGroup:
     """Return a group of such commands, without options of its own."""
-    return filled(get_group(typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)), places)
+    return filled(
+        get_group(typer.Typer(cls=GuidingGroup, help=help_text, no_args_is_help=True, rich_markup_mode=None)), places
+    )
 
 
 def filled(empty: Any, places: Mapping[str, Place | TyperGroup]) -> TyperGroup:

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
     from ebrule.rules.kind import Kind
 
-HELP = """List the rules of a kind whose API can list: id, version, whether enabled, name, topic.
+HELP = """List the rules of a kind, where the API has a list.
 
 \b
 Examples:
   ebrule list --kind trigger
   ebrule list -k trigger -o json | jq -r '.rules[] | select(.enabled) | .id'
+
+Each with id, version, whether it is enabled, name and topic.
 """
 
 FIELDS = ("id", "name", "version", "enabled", "topicName")
@@ -100,5 +102,5 @@ def _cell(rule: Mapping[str, Any], name: str) -> str:
 
 
 @o.with_groups
-def command(connection: o.Connection, kind: o.KindOption = None, output: o.OutputOption = o.Output.TEXT) -> int:
+def command(connection: o.Connection, kind: o.KindWithoutFile = None, output: o.OutputOption = o.Output.TEXT) -> int:
     return run(ListCommand(connection, kind, output), Screen())

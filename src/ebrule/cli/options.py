@@ -73,6 +73,12 @@ KindOption = Annotated[
         autocompletion=complete_kind,
     ),
 ]
+KindWithoutFile = Annotated[
+    str | None,
+    typer.Option(
+        "--kind", "-k", metavar="KIND", help="The rule's kind; by default eventbridge.", autocompletion=complete_kind
+    ),
+]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print the result.")]
 ReportOption = Annotated[Report, typer.Option("--output", "-o", help="How to print what was found.")]
 NoCheckTargets = Annotated[

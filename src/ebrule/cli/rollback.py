@@ -21,10 +21,10 @@ HELP = """Bring a rule back to an earlier state that the ledger knows.
 
 \b
 Examples:
-  ebrule rollback --rule-id demo-rule                         undo this ledger's last update
-  ebrule rollback --rule-id demo-rule --to-version 7          back to what it was at version 7
-  ebrule rollback --rule-id demo-rule --dry-run               what would change?
-  ebrule rollback --rule-id demo-rule --on-conflict merge     keep what others changed since
+  ebrule rollback --rule-id demo-rule                       undo the last one
+  ebrule rollback --rule-id demo-rule --to-version 7        as at version 7
+  ebrule rollback --rule-id demo-rule --dry-run             what would change?
+  ebrule rollback --rule-id demo-rule --on-conflict merge   keep others' work
 
 It is an update like any other: recorded, announced, and with a version of its own. What others changed since this
 ledger's last update is not undone unawares: that ends with exit code 5.

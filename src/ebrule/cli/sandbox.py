@@ -19,7 +19,7 @@ SERVE_HELP = """Serve a local Genesys Cloud until it is interrupted.
 Examples:
   ebrule sandbox serve
   ebrule sandbox serve --port 8080 --latency-ms 50
-  ebrule sandbox serve --fault status:status=503,times=2 --fault drop-after:rate=0.2
+  ebrule sandbox serve --fault status:status=503,times=2
 
 It listens on loopback only, and keeps its state in ebrule's state folder.
 """
@@ -100,9 +100,11 @@ def _state_dir() -> Path:
 
 
 def serve_command(
-    host: Annotated[str, typer.Option("--host", help="A loopback address.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
-    latency_ms: Annotated[float, typer.Option("--latency-ms", min=0, help="Added to every answer.")] = 0.0,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="A loopback address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0 takes a free one.")] = 0,
+    latency_ms: Annotated[
+        float, typer.Option("--latency-ms", metavar="MS", min=0, help="Added to every answer.")
+    ] = 0.0,
     fault: Annotated[
         list[str] | None, typer.Option("--fault", metavar="KIND[:KEY=VALUE,…]", help="Misbehave; repeatable.")
     ] = None,

@@ -23,7 +23,7 @@ HELP = """Print a rule as the org has it.
 \b
 Examples:
   ebrule show demo-rule
-  ebrule show demo-rule -o yaml > rule.yaml                   a rule file to edit and update from
+  ebrule show demo-rule -o yaml > rule.yaml   a rule file to edit
   ebrule show demo-rule -o json | jq .version
 
 Values that look like secrets, or came from ${env:…} in this ledger's last update of the rule, are printed as ${keep},
@@ -173,7 +173,7 @@ def _item_text(value: Any) -> str:
 def command(
     connection: o.Connection,
     rule_id: Annotated[str, typer.Argument(metavar="ID", help="The rule.")],
-    kind: o.KindOption = None,
+    kind: o.KindWithoutFile = None,
     reveal: Annotated[bool, typer.Option("--reveal", help="Print secrets as they are.")] = False,
     output: Annotated[o.ShowOutput, typer.Option("--output", "-o", help="How to print it.")] = o.ShowOutput.TEXT,
 ) -> int:

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 HELP = """Test which events a rule matches, without asking the org.
 
-With --remote, the org's own test is asked too, of the rule as it is saved: a case on which the two disagree fails.
-
-A case file has a list "cases", each with a name, an event (or an event_file beside it), and expect: match or no-match.
-
 \b
 Examples:
   ebrule test rule.yaml --cases cases.yaml
-  ebrule test rule.yaml --cases cases.yaml --run "45 s"       only the cases whose name matches
+  ebrule test rule.yaml --cases cases.yaml --run "45 s"   cases of that name
   ebrule test rule.yaml --cases cases.yaml --junit report.xml
   ebrule show demo-rule -o yaml | ebrule test - --cases cases.yaml
-  ebrule test trigger.yaml --cases cases.yaml --remote        does the org agree? (triggers)
+  ebrule test trigger.yaml --cases cases.yaml --remote    does the org agree?
+
+A case file has a list "cases", each with a name, an event (or an event_file beside it), and expect: match or no-match.
+
+With --remote, the org's own test is asked too, of the rule as it is saved: a case on which the two disagree fails.
 """
 
 _SHOWN = 60

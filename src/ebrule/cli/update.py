@@ -23,11 +23,11 @@ HELP = """Change one rule, safely.
 \b
 Examples:
   ebrule update --rule-id demo-rule --file rule.yaml
-  ebrule update --file rule.yaml --dry-run                    what would change?
-  ebrule update --file rule.yaml --expect-version 7           only if it is still version 7
+  ebrule update --file rule.yaml --dry-run            what would change?
+  ebrule update --file rule.yaml --expect-version 7   only if still version 7
   ebrule update --rule-id demo-rule -f - --region sandbox < rule.yaml
   ebrule update --file rule.yaml --output json --reason "CHG-1042"
-  ebrule update --rule-id demo-rule --set priority=50 --set 'targets[crm].url=https://crm.example.com/in'
+  ebrule update --rule-id demo-rule --set priority=50 --set status=disabled
 
 Nothing is overwritten that was not read: when somebody else changes the rule meanwhile, their change is merged with
 yours, or the update ends with exit code 5 and theirs is kept.

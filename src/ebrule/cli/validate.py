@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from ebrule.plan import Examined
     from ebrule.rules.kind import Kind
 
-HELP = """Check rule files, without asking the org unless --online says so.
-
-Tells every problem of every file, with line and column. Folders are searched for *.yaml, *.yml and *.json.
-What a problem's id means: ebrule explain ID
+HELP = """Check rule files, offline or with --online against the org too.
 
 \b
 Examples:
   ebrule validate rule.yaml
   ebrule validate rules/ --output json
-  ebrule validate rules/ --output github                      annotations in a pull request
-  ebrule validate rules/ --output sarif > ebrule.sarif        for code scanning
-  ebrule validate --strict rule.yaml                          warnings are errors
+  ebrule validate rules/ --output github                 for a pull request
+  ebrule validate rules/ --output sarif > ebrule.sarif   for code scanning
+  ebrule validate --strict rule.yaml                     warnings are errors
   ebrule show demo-rule -o yaml | ebrule validate -
-  ebrule validate --online rules/                             do rules, targets, flows and topics exist?
+  ebrule validate --online rules/                        against the org
+
+Tells every problem of every file, with line and column. Folders are searched for *.yaml, *.yml and *.json.
+What a problem's id means: ebrule explain ID
 """
 
 WORTH_A_PROGRESS_BAR = 100

@@ -21,7 +21,7 @@ FLUSH_HELP = """Deliver the events that are pending in the ledger.
 \b
 Examples:
   ebrule webhook flush
-  ebrule webhook flush --webhook-url https://hooks.example.com/rules --output json
+  ebrule webhook flush --webhook-url https://hooks.example.com/rules
 
 Each event goes out under its old id, the oldest first, so that a receiver can drop what it has already. Needs no org
 and no credentials for one. Ends with 8 while something stays pending.
@@ -207,7 +207,7 @@ def flush_command(
 def send_command(
     connection: o.Connection,
     rule_id: Annotated[str, typer.Option("--rule-id", metavar="ID", help="The rule.")],
-    kind: o.KindOption = None,
+    kind: o.KindWithoutFile = None,
     webhook_url: _ToUrl = None,
     webhook_format: o.WebhookFormatOption = o.WebhookFormat.GENESYS,
     audit_log: o.AuditLog = None,

@@ -98,7 +98,8 @@ def listing_of(kind: Kind) -> str:
         listed = ", ".join(each.name for each in KINDS.values() if each.listing)
         raise UsageError(
             f"the API has no list of {kind.title}s",
-            hint=f"Kinds with a list: {listed}. One rule by its id: ebrule show ID --kind {kind.name}",
+            hint=f"Kinds with a list: {listed}. Type: ebrule list --kind {listed.partition(',')[0]}\n"
+            f"One rule by its id: ebrule show ID --kind {kind.name}",
             code="no-list",
         )
     return kind.listing

@@ -1,0 +1,125 @@
+"""What leads a newcomer on: help that fits the terminal, and what to type instead of what could not be read."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from typing import TYPE_CHECKING
+
+from typer.core import TyperCommand, TyperGroup
+
+from ebrule.errors import UsageError
+from ebrule.spelling import did_you_mean, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import typer
+    from typer._click.core import Command, Context
+
+HELP_COLUMNS = 80
+"""How wide help is at most; on a terminal with fewer columns it is folded."""
+
+_ONE_LINE_EACH = 10_000
+_DEEPEST = 6
+_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
+
+
+class GuidingCommand(TyperCommand):
+    """A command whose help fits the terminal."""
+
+    def get_help(self, ctx: Context) -> str:
+        """Return the help, folded where the terminal is narrow."""
+        return _fitting(ctx, super().get_help)
+
+
+class GuidingGroup(TyperGroup):
+    """A group whose help fits the terminal, and which asks whether another command was meant."""
+
+    def get_help(self, ctx: Context) -> str:
+        """Return the help, folded where the terminal is narrow."""
+        return _fitting(ctx, super().get_help)
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """Find the command; raise :class:`UsageError`, with the nearest one, where there is none."""
+        name = args[0]
+        if name in self.commands or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        near = nearest(name, paths := self._paths())
+        question = f'; did you mean "{paths[near]}"?' if near else ""
+        raise UsageError(
+            f'"{name}" is no command of {ctx.command_path}{question}',
+            hint=f"See: {ctx.command_path} {paths[near] + ' ' if near else ''}--help",
+            code="unknown-command",
+        )
+
+    def _paths(self) -> dict[str, str]:
+        """Return what each name leads to: its command, or one in a group below."""
+        below = {
+            name: f"{group} {name}"
+            for group, command in self.commands.items()
+            if isinstance(command, TyperGroup)
+            for name in command.commands
+        }
+        return below | {name: name for name in self.commands}
+
+
+def _fitting(ctx: Context, get_help: Callable[[Context], str]) -> str:
+    columns = shutil.get_terminal_size().columns
+    if columns >= HELP_COLUMNS:
+        return get_help(ctx)
+    # Typer's help has at least 50 columns, and squeezes what stands on the right: unsqueezed, it can be folded.
+    ctx.terminal_width = _ONE_LINE_EACH
+    return folded(get_help(ctx), columns)
+
+
+def folded(text: str, columns: int) -> str:
+    """Return help in so many columns: what stood on the right of a line that is too long stands below it."""
+    return "\n".join(part for line in text.splitlines() for part in _folded(line, columns))
+
+
+def _folded(line: str, columns: int) -> Iterator[str]:
+    if len(line) <= columns:
+        yield line
+        return
+    left, *right = _GAP.split(line)
+    words = left.lstrip()
+    indent = " " * min(len(left) - len(words), _DEEPEST)
+    if words.startswith("ebrule "):  # what is to be copied stays one line
+        yield left
+    else:
+        yield from _wrapped(words, indent, columns)
+    for column in right:
+        yield from _wrapped(column, f"{indent}    ", columns)
+
+
+def _wrapped(text: str, indent: str, columns: int) -> list[str]:
+    return textwrap.wrap(text, columns, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def usage_error(error: typer.TyperException) -> UsageError:
+    """Return what Typer could not read as an error of ebrule's own, which says what to type instead."""
+    context: Context | None = getattr(error, "ctx", None)
+    message = _in_our_words(error.format_message())
+    if context is None:
+        return UsageError(message, hint="See: ebrule --help")
+    path, command = context.command_path, context.command
+    hint = f"See: {path} --help"
+    if option := getattr(error, "option_name", None) if hasattr(error, "possibilities") else None:
+        known = [name for parameter in command.get_params(context) for name in parameter.opts]
+        return UsageError(f'"{option}" is no option of {path}{did_you_mean(option, known)}', hint=hint)
+    if hasattr(error, "param_type") and (example := _example(command)):
+        hint = f"For example: {example}\n{hint}"
+    return UsageError(message, hint=hint)
+
+
+def _in_our_words(message: str) -> str:
+    """Return a message of Typer's as ebrule's own are: no capital, no full stop, nothing of the type system."""
+    return message[:1].lower() + message[1:].removesuffix(".").replace("Value error, ", "")
+
+
+def _example(command: Command) -> str | None:
+    """Return the first example of a command's help, without its comment."""
+    example = re.search(r"^ *(ebrule .*?)(?: {2,}.*)?$", command.help or "", re.MULTILINE)
+    return example[1] if example else None

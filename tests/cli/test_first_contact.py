@@ -1,0 +1,209 @@
+"""What a newcomer meets: the help, a mistyped word, something left out, the terminal they have, and the files."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+import typer.main
+
+from ebrule.cli.app import COMMANDS, app, run
+from ebrule.cli.lazy import filled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typer._click.core import Command
+
+    from command_line import CommandLine
+
+NARROW = 40
+WIDE = 80
+
+
+def paths(command: Command, path: str = "") -> Iterator[str]:
+    """Yield what is typed for a group, and for each command in it."""
+    yield path
+    for name, below in getattr(command, "commands", {}).items():
+        yield from paths(below, f"{path} {name}".strip())
+
+
+EVERY_COMMAND = sorted(paths(filled(typer.main.get_command(app), COMMANDS)))
+
+
+class HelpOn(Protocol):
+    """Gives the lines of a command's help on a terminal of so many columns."""
+
+    def __call__(self, columns: int, command: str) -> list[str]:
+        """Ask for the help."""
+
+
+@pytest.fixture
+def help_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> HelpOn:
+    """Give a function that asks for help in this process: there are many commands."""
+
+    def lines(columns: int, command: str) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert run([*command.split(), "--help"]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    return lines
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND)
+def test_every_help_shows_examples_first_and_fits_the_terminal(help_on: HelpOn, command: str) -> None:
+    """Each command's and group's help has examples before the options, within 80 columns, with nothing cut off."""
+    lines = help_on(WIDE, command)
+
+    examples = [line for line in lines[: lines.index("Options:")] if line.startswith("    ebrule ")]
+    assert examples != []
+    assert [] == [line for line in lines if len(line) > WIDE]
+    assert [] == [line for line in lines if line.endswith("...") and not line.startswith("Usage:")]
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND)
+def test_help_is_folded_on_a_narrow_terminal(help_on: HelpOn, command: str) -> None:
+    """On 40 columns nothing is wider but the examples, which can be copied; and every word is still there."""
+    narrow, wide = (help_on(columns, command) for columns in (NARROW, WIDE))
+
+    assert [] == [line for line in narrow if len(line) > NARROW and not line.startswith("    ebrule ")]
+    assert " ".join(wide).split() == " ".join(narrow).split()
+
+
+def test_no_arguments_show_the_help(offline: CommandLine) -> None:
+    """``ebrule`` alone is ``ebrule --help``: commands in the order in which they are needed, the rare ones last."""
+    ran = offline()
+
+    listed = ran.out[ran.out.index("Commands:") : ran.out.index("Exit codes:")]
+    assert list(COMMANDS) == re.findall(r"^  ([a-z]+)  ", listed, re.MULTILINE)
+    assert (0, offline("--help").out) == (ran.code, ran.out)
+
+
+MISTYPED = {
+    "updte": ('"updte" is no command of ebrule; did you mean "update"?', "See: ebrule update --help"),
+    "resolve": ('"resolve" is no command of ebrule; did you mean "audit resolve"?', "See: ebrule audit resolve --help"),
+    "frobnicate": ('"frobnicate" is no command of ebrule', "See: ebrule --help"),
+    "audit shwo": ('"shwo" is no command of ebrule audit; did you mean "show"?', "See: ebrule audit show --help"),
+    "update --regoin x": (
+        '"--regoin" is no option of ebrule update; did you mean "--region"?',
+        "See: ebrule update --help",
+    ),
+    "--frob": ('"--frob" is no option of ebrule', "See: ebrule --help"),
+    "show x --region eu-wst-1": ("'eu-wst-1' is no region", 'Did you mean "eu-west-1"?'),
+    "update --on-conflict no": (
+        "invalid value for '--on-conflict': 'no' is not one of 'merge', 'fail', 'overwrite'",
+        "See: ebrule update --help",
+    ),
+}
+
+
+@pytest.mark.parametrize("typed", MISTYPED)
+def test_a_mistyped_word_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str], typed: str) -> None:
+    """A mistyped command, option or value ends with 2, the nearest name, and where to look."""
+    code = run(typed.split())
+
+    printed = capsys.readouterr()
+    assert (2, "") == (code, printed.out)
+    assert [f"error: {MISTYPED[typed][0]}", MISTYPED[typed][1]] == printed.err.splitlines()
+
+
+LEFT_OUT = {
+    "show": "ebrule show demo-rule",
+    "test": "ebrule test rule.yaml --cases cases.yaml",
+    "test rule.yaml": "ebrule test rule.yaml --cases cases.yaml",
+    "rollback": "ebrule rollback --rule-id demo-rule",
+    "audit report": "ebrule audit report --out report.html",
+    "webhook send": "ebrule webhook send --rule-id demo-rule",
+    "update": "ebrule update --file rule.yaml",
+    "diff": "--file rule.yaml",
+    "validate": "ebrule validate rule.yaml",
+    "list": "ebrule list --kind trigger",
+    "webhook flush": "EBRULE_WEBHOOK_URL",
+    "webhook test": "EBRULE_WEBHOOK_URL",
+}
+
+
+@pytest.mark.parametrize("typed", LEFT_OUT)
+def test_what_is_left_out_is_told_with_what_to_type(offline: CommandLine, typed: str) -> None:
+    """A command that lacks something ends with 2, and the next line says what to type or to set."""
+    ran = offline(*typed.split())
+
+    assert (2, "") == (ran.code, ran.out)
+    assert LEFT_OUT[typed] in ran.err.splitlines()[1]
+
+
+@pytest.mark.parametrize("typed", ["update --file rule.yaml", "diff --file rule.yaml", "show x", "auth status"])
+def test_a_first_run_without_an_org_leads_to_the_sandbox(offline: CommandLine, typed: str) -> None:
+    """Without credentials each command that needs them ends with 4, in lines that fit the terminal."""
+    offline.rule()
+
+    ran = offline(*typed.split())
+
+    assert 4 == ran.code
+    assert "--region sandbox" in ran.err.splitlines()[-1]
+    assert [] == [line for line in ran.err.splitlines() if len(line) > 100]
+
+
+ODD_FILES = {"Windows line ends": b"\r\n", "old Mac line ends": b"\r", "a byte order mark": b"\n"}
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_files_of_other_systems_are_read_as_they_are_meant(offline: CommandLine, name: str) -> None:
+    """Line ends and a byte order mark change neither what a file says nor where its mistakes are."""
+    mark = b"\xef\xbb\xbf" if "mark" in name else b""
+
+    for path, priority, ended in (("right.yaml", 50, (0, [])), ("wrong.yaml", 1001, (3, ["priority-range"]))):
+        text = (offline.folder / offline.rule(path, priority=priority)).read_bytes()
+        (offline.folder / path).write_bytes(mark + text.replace(b"\n", ODD_FILES[name]))
+        plain = offline("validate", offline.rule("plain.yaml", priority=priority), "--output", "json").json
+        ran = offline("validate", path, "--output", "json")
+
+        (found,), (meant,) = ran.json["files"], plain["files"]
+        assert ended == (ran.code, [problem["id"] for problem in found["problems"]])
+        assert [(each["line"], each["column"]) for each in meant["problems"]] == [
+            (each["line"], each["column"]) for each in found["problems"]
+        ]
+
+
+COMPLETED = {
+    "ebrule va": ["validate"],
+    "ebrule audit re": ["report", "resolve"],
+    "ebrule show x --kind tr": ["trigger"],
+    "ebrule show x --profile ni": ["night"],
+    "ebrule show x --region eu-west-1": ["eu-west-1"],
+    "ebrule update --on-conflict m": ["merge"],
+    "ebrule update --web": ["--webhook-format", "--webhook-url"],
+}
+
+
+@pytest.mark.parametrize("typed", COMPLETED)
+def test_bash_completes_names_that_this_machine_knows(offline: CommandLine, typed: str) -> None:
+    """A real bash, with the completion that ``--show-completion`` prints, completes what was typed."""
+    offline.environ["EBRULE_CONFIG"] = str(
+        offline.folder / offline.file("config.toml", '[night]\nregion = "sandbox"\n')
+    )
+    (offline.folder / "config.toml").chmod(0o600)
+    offline.environ["PATH"] = f"{sys.prefix}/bin:{offline.environ['PATH']}"
+    offline.environ["_EBRULE_COMPLETE"] = "source_bash"
+    script = offline.file("complete.bash", offline().out)
+    del offline.environ["_EBRULE_COMPLETE"]
+    words = typed.split()
+    program = (
+        f"source {script}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+        "$(complete -p ebrule | sed 's/.*-F \\([^ ]*\\) .*/\\1/') ebrule; printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+
+    done = subprocess.run(
+        ["bash", "--norc", "-c", program],
+        cwd=offline.folder,
+        env=offline.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert COMPLETED[typed] == sorted(done.stdout.split())

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ebrule.compare import fixed_field_problems
 from ebrule.core.auth import connect
 from ebrule.core.fetcher import fetch_rule
-from ebrule.core.pace import OutOfTimeError, Pace
+from ebrule.core.pace import Pace
+from ebrule.core.reads import read_all
 from ebrule.core.validator import reference_checks, writable
-from ebrule.errors import EbruleError, InvalidRuleError, Problem, RuleNotFoundError, UnavailableError, UsageError
+from ebrule.errors import EbruleError, InvalidRuleError, Problem, RuleNotFoundError, UsageError
 from ebrule.operation import redact_error
 from ebrule.plan import Plan, placed_problems
 from ebrule.redaction import Redactor
@@ -97,14 +98,7 @@ def _ask(session: Session, files: Sequence[RuleFile], answers: _Answers) -> None
     questions: list[Callable[[], Any]] = [partial(note_rule, kind, rule_id) for (_, rule_id), kind in named.items()]
     references = (reference for file in files for reference in _references(file))
     questions += [partial(note_wrong, check) for check in reference_checks(session.reader, references)]
-    try:
-        session.pace.call_all(questions)
-    except OutOfTimeError:
-        raise UnavailableError(
-            "the org did not answer all questions before the deadline",
-            hint="Allow more time with --deadline.",
-            code="past-deadline",
-        ) from None
+    read_all(session.pace, questions)
 
 
 def _references(file: RuleFile) -> list[Reference]:

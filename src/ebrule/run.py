@@ -16,9 +16,11 @@ from ebrule.compare import compare
 from ebrule.core.actor import actor
 from ebrule.core.auth import connect
 from ebrule.core.collector import open_ledger
+from ebrule.core.failures import too_late
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.notices import Merged
 from ebrule.core.pace import OutOfTimeError, Pace
+from ebrule.core.reads import read_all
 from ebrule.core.updater import Hooks, Intent, Landed, Policy, Updater
 from ebrule.core.validator import check_rule, path_text, reference_checks, writable
 from ebrule.core.webhook import Endpoint, Event, make_event
@@ -28,7 +30,6 @@ from ebrule.errors import (
     LedgerError,
     Overlap,
     Problem,
-    UnavailableError,
     UnknownOutcomeError,
     UsageError,
 )
@@ -177,7 +178,7 @@ class Run:
         try:
             desired = self.pace.call(load, limit=self.pace.left())
         except OutOfTimeError:
-            raise _too_late("the rule file could not be read") from None
+            raise too_late("the rule file could not be read") from None
         self.desired = desired
         self.redactor = Redactor(self.key, desired.secrets)
         result = self.result
@@ -226,7 +227,8 @@ class Run:
         early = self._references(kind, desired.fields or {}, rule_id)
         reading = partial(fetch_rule, session.reader, kind, rule_id)
         history = self._history(desired)
-        base, last, *found = self._all([reading, history.last, *reference_checks(session.reader, early)])
+        reads: list[Callable[[], Any]] = [reading, history.last, *reference_checks(session.reader, early)]
+        base, last, *found = read_all(self.pace, reads)
         _raise_any(desired, found)
         result.base_version = result.version = base.version
         # What an earlier run knew as a secret stays one, though this one reads it from the org.
@@ -238,19 +240,13 @@ class Run:
         if desired.fields is None:
             there = {reference.resource for reference in self._references(kind, base.data, rule_id)}
             new = [each for each in self._references(kind, plan.wanted, rule_id) if each.resource not in there]
-            _raise_any(desired, self._all(reference_checks(session.reader, new)))
+            _raise_any(desired, read_all(self.pace, reference_checks(session.reader, new)))
         if compared.since is not None:
             self._merged(kind, compared.since, base, plan.overwritten, meanwhile=False)
         result.changes = self._changes(kind, kind.content(base.data), plan.wanted)
         if plan.is_empty:
             result.result = "unchanged"
         return plan
-
-    def _all(self, reads: list[Callable[[], Any]]) -> list[Any]:
-        try:
-            return self.pace.call_all(reads)
-        except OutOfTimeError:
-            raise _too_late("the org did not answer") from None
 
     def _references(self, kind: Kind, fields: Data, rule_id: str) -> list[Reference]:
         if not self.options.check_targets:
@@ -360,9 +356,3 @@ def _raise_any(desired: Desired, found: list[dict[Reference, Problem]]) -> None:
     problems = [desired.placed(problem) for wrong in found for problem in wrong.values()]
     if problems:
         raise invalid(desired.source, problems)
-
-
-def _too_late(what: str) -> UnavailableError:
-    return UnavailableError(
-        f"{what} before the deadline", hint="Allow more time with --deadline.", code="past-deadline"
-    )

@@ -109,3 +109,10 @@ def test_nothing_is_written(ebrule: CommandLine, sandbox: SandboxProcess) -> Non
     assert len(sandbox.requests()) - before == 7
     assert sandbox.requests("PUT") == []
     assert not ebrule.ledger.exists()
+
+
+def test_a_deadline_that_is_over(ebrule: CommandLine) -> None:
+    """An org that does not answer in time is unavailable, and what to do about it is told."""
+    ran = ebrule("auth", "status", "--deadline", "0.001")
+
+    assert (7, True) == (ran.code, "--deadline" in ran.err)

@@ -129,6 +129,13 @@ def _path_of(field: str) -> tuple[str | int, ...]:
     return tuple(int(part) if re.fullmatch(r"[0-9]{1,5}", part) else part for part in parts if part)
 
 
+def too_late(what: str) -> UnavailableError:
+    """Return the error of a run whose deadline came first; ``what`` did not happen before it."""
+    return UnavailableError(
+        f"{what} before the deadline", hint="Allow more time with --deadline.", code="past-deadline"
+    )
+
+
 def wait(pace: Pace, seconds: float, reason: str, attempt: int, attempts: int) -> None:
     """Wait ``seconds`` before try ``attempt`` of ``attempts``, telling the observer.
 

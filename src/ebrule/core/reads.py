@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from ebrule.core.failures import failure, unreadable, wait
+from ebrule.core.failures import failure, too_late, unreadable, wait
+from ebrule.core.pace import OutOfTimeError
 from ebrule.core.reply import Reply, TransportError
 from ebrule.core.retry import (
     CONFLICT_BACKOFF,
@@ -18,10 +19,12 @@ from ebrule.core.retry import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ebrule.core.client import Client
     from ebrule.core.pace import Pace
+
+T = TypeVar("T")
 
 MAX_RETRIES = 30
 """How many requests a run may send again, in all: an API that is down is not hammered, however much there is to
@@ -35,6 +38,17 @@ _REASONS = {
     Meaning.UNCLEAR: ("the org does not answer as it should", CONFLICT_BACKOFF, TRIES),
     Meaning.NOT_SENT: ("no connection to the org", NOT_SENT_BACKOFF, TRIES),
 }
+
+
+def read_all(pace: Pace, reads: Sequence[Callable[[], T]]) -> list[T]:
+    """Run the reads at the same time and return their results in order.
+
+    Raises :class:`UnavailableError` where the deadline comes first, and else what the earliest read that failed does.
+    """
+    try:
+        return pace.call_all(reads)
+    except OutOfTimeError:
+        raise too_late("the org did not answer") from None
 
 
 class Patience:

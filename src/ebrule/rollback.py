@@ -114,7 +114,10 @@ def load_recorded(
     ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=pace.check)
     last = ledger.last_applied(rule_id, kind.name, region=region)
     if last is None:
-        hint = "A rollback goes back over updates that this ledger recorded; see: ebrule audit show"
+        hint = (
+            "A rollback goes back over updates that this ledger recorded: ebrule audit show. Check the kind (--kind); "
+            "one that is still open counts once it is settled: ebrule audit resolve"
+        )
         raise UsageError(f"{settings.audit_log} has no update of {rule_id} in {region}", hint=hint, code="no-history")
     version = last.base_version if to_version is None else to_version
     state: KnownState | None = ledger.state_at(rule_id, kind.name, version, region=region)

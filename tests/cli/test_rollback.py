@@ -233,6 +233,7 @@ def test_unknown_fields_stay(ebrule: CommandLine, sandbox: SandboxProcess) -> No
     ("arguments", "words"),
     [
         (ROLLBACK, "has no update of demo-rule"),
+        (ROLLBACK, "Check the kind (--kind)"),
         (("rollback",), "--rule-id"),
         (("rollback", "--rule-id", "../x"), "is no rule id"),
         ((*ROLLBACK, "--kind", "nope"), "no kind of rule"),

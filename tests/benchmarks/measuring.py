@@ -89,6 +89,16 @@ class Results:
             out.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
 
+def _absolute(text: str) -> Path:
+    return Path(text).absolute()
+
+
+def add_python(parser: argparse.ArgumentParser) -> None:
+    """Give a benchmark the option that says whose ebrule is measured."""
+    own = Path(sys.executable)
+    parser.add_argument("--python", type=_absolute, default=own, help="a Python that has ebrule (default: this one)")
+
+
 def add_out(parser: argparse.ArgumentParser) -> None:
     """Give a benchmark the option that keeps its results."""
-    parser.add_argument("--out", type=Path, metavar="FILE", help="keep the results as JSON, for plot.py")
+    parser.add_argument("--out", type=_absolute, metavar="FILE", help="keep the results as JSON, for plot.py")

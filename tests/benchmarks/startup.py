@@ -8,6 +8,7 @@ environment with ``pip install .``, which is what users have.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.measuring import RUNS, Measured, Results, add_out, plain_environ, run
+from benchmarks.measuring import RUNS, Measured, Results, add_out, add_python, plain_environ, run
 from ledgers import LedgerWriter
 from reliability.measure import table
 
@@ -25,15 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
-RULE: Final = str(EXAMPLES / "rule.yaml")
 COMMANDS: Final = (
     "--version",
     "--help",
     "update --help",
     "explain priority-range",
     "schema",
-    f"validate {RULE}",
-    f"test {RULE} --cases {EXAMPLES / 'cases.yaml'}",
+    "validate rule.yaml",
+    "test rule.yaml --cases cases.yaml",
     "audit show",
     "audit verify",
     "audit report --out -",
@@ -44,8 +44,7 @@ HEAVY: Final = ("pydantic", "yaml", "httpx", "rich")
 def commands(python: str) -> dict[str, list[str]]:
     """Return what is run, by what it is called in the table."""
     bare = {"python -c pass": [python, "-c", "pass"], "python -c 'import typer'": [python, "-c", "import typer"]}
-    own = [(command, [python, "-m", "ebrule", *command.split()]) for command in COMMANDS]
-    return bare | {f"ebrule {command.replace(str(EXAMPLES), 'examples')}": call for command, call in own}
+    return bare | {f"ebrule {command}": [python, "-m", "ebrule", *command.split()] for command in COMMANDS}
 
 
 def modules(call: Sequence[str], environ: Mapping[str, str]) -> list[str]:
@@ -71,10 +70,11 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Print what each command costs before it does anything.")
     parser.add_argument("--runs", type=int, default=RUNS, help="of each command (default: %(default)s)")
-    parser.add_argument("--python", default=sys.executable, help="a Python that has ebrule (default: this one)")
+    add_python(parser)
     add_out(parser)
     options = parser.parse_args()
-    found = commands(options.python)
+    os.chdir(EXAMPLES)
+    found = commands(str(options.python))
     times: dict[str, list[Measured]] = {name: [] for name in found}
     with tempfile.TemporaryDirectory(prefix="ebrule-benchmark-") as folder:
         LedgerWriter(Path(folder) / "audit.jsonl").update()

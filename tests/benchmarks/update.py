@@ -27,7 +27,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.measuring import RUNS, Line, Measured, Plot, Results, add_out, plain_environ, run
+from benchmarks.measuring import RUNS, Line, Measured, Plot, Results, add_out, add_python, plain_environ, run
 from receiver import Receiver, receiving
 from reliability.measure import table
 from sandbox_process import SandboxProcess
@@ -85,15 +85,15 @@ class Cost:
     chain: int | None
 
 
-def ways(python: str, sdk_python: str | None) -> list[Way]:
+def ways(python: Path, sdk_python: str | None) -> list[Way]:
     """Return the ways that this machine has; say which it has not."""
     script = str(HERE / "script.py")
-    found = [Way("ebrule", (str(Path(python).with_name("ebrule")),))]
+    found = [Way("ebrule", (str(python.with_name("ebrule")),))]
     if shutil.which("curl") and shutil.which("jq"):
         found.append(Way("curl", ("sh", str(HERE / "curl.sh"))))
     else:
         sys.stderr.write("no row for curl: it takes curl and jq\n")
-    found.append(Way("httpx", (python, script, "httpx")))
+    found.append(Way("httpx", (str(python), script, "httpx")))
     if sdk_python:
         found.append(Way("SDK", (sdk_python, script, "sdk")))
     else:
@@ -262,7 +262,7 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=int, nargs="+", default=[0, 50], help="of the sandbox")
     parser.add_argument("--targets", type=int, nargs="+", default=[1, 10], help="of the rule, 200 at most")
     parser.add_argument("--runs", type=int, default=RUNS, help="of each way (default: %(default)s)")
-    parser.add_argument("--python", default=sys.executable, help="a Python that has ebrule (default: this one)")
+    add_python(parser)
     parser.add_argument("--sdk-python", metavar="PATH", help="a Python that has the official SDK and httpx")
     add_out(parser)
     options = parser.parse_args()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import typer
-    from typer._click.core import Command, Context
+    from typer._click.core import Command, Context, Parameter
 
 HELP_COLUMNS = 80
 """How wide help is at most; on a terminal with fewer columns it is folded."""
@@ -35,7 +35,14 @@ class GuidingCommand(TyperCommand):
 
 
 class GuidingGroup(TyperGroup):
-    """A group whose help fits the terminal, and which asks whether another command was meant."""
+    """A group whose help fits the terminal, and which asks whether another command was meant; its options are flags."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        """Return the flags, each of which is False where it is not given: of None, Typer would ask pydantic."""
+        flags = super().get_params(ctx)
+        for flag in flags:
+            flag.default = flag.default or False
+        return flags
 
     def get_help(self, ctx: Context) -> str:
         """Return the help, folded where the terminal is narrow."""

@@ -41,7 +41,7 @@ def _path_with_id(text: str) -> str:
 class Contract(BaseModel):
     """Paths and limits of the API, which an org may have otherwise: no public definition has them."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     rule_path: Annotated[str, AfterValidator(_path_with_id)] = "/api/v2/eventbridge/routing/rules/{id}"
     target_path: Annotated[str, AfterValidator(_path_with_id)] = "/api/v2/eventbridge/targets/{id}"
@@ -58,7 +58,7 @@ class Contract(BaseModel):
         return self
 
 
-DEFAULT_CONTRACT = Contract()
+DEFAULT_CONTRACT = Contract.model_construct()  # the defaults need no check, nor the time to build one
 
 OPERATORS = frozenset(
     {
@@ -71,7 +71,7 @@ OPERATORS = frozenset(
 class Condition(BaseModel):
     """One test of an event: all conditions of a rule must hold."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     field: str = Field(min_length=1, description="Dotted path into the event, such as attributes.callDuration.")
     operator: str = Field(
@@ -83,7 +83,7 @@ class Condition(BaseModel):
 class Target(BaseModel):
     """Where matching events go. Keys that ebrule does not know are kept."""
 
-    model_config = ConfigDict(strict=True, extra="allow")
+    model_config = ConfigDict(strict=True, extra="allow", defer_build=True)
 
     id: str = Field(min_length=1, description="Id of a target that exists in the org.")
     type: str | None = Field(default=None, description="What kind of target it is, such as webhook.")
@@ -94,7 +94,7 @@ class Target(BaseModel):
 class EventBridgeRule(BaseModel):
     """A rule file of kind ``eventbridge``."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     kind: Literal["eventbridge"] = "eventbridge"
     id: str | None = Field(default=None, description="The rule's id; must agree with --rule-id.")

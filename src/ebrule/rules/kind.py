@@ -101,7 +101,8 @@ class Kind:
     Attributes:
         name: as ``--kind`` and a rule file's ``kind`` spell it.
         title: what messages call such a rule.
-        model: the rule file's keys and types; ``kind``, ``id`` and ``version`` stand in every model.
+        model: the rule file's keys and types; ``kind``, ``id`` and ``version`` stand in every model. Its build is
+            deferred: a run seldom needs the models of more than one kind.
         resource: path of one rule, with ``{id}``.
         event_type: the name of the event that announces a change.
         shape: how states are compared and merged.

@@ -21,7 +21,7 @@ ACCOUNT_ID = "^[0-9]{12}$"
 class Properties(BaseModel):
     """The partner event source, and what is sent to it."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     eventSourceSuffix: str = Field(min_length=1, description="Names the partner event source.")  # noqa: N815 - the wire's own spelling
     awsAccountId: str = Field(  # noqa: N815 - the wire's own spelling
@@ -37,7 +37,7 @@ class Properties(BaseModel):
 class EventBridgeSource(BaseModel):
     """A rule file of kind ``eventbridge-source``."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     kind: Literal["eventbridge-source"] = "eventbridge-source"
     id: str | None = Field(default=None, description="The integration's id; must agree with --rule-id.")

@@ -32,7 +32,10 @@ class Criterion(BaseModel):
     """One test of an event: all criteria of a trigger must hold."""
 
     model_config = ConfigDict(
-        strict=True, extra="forbid", json_schema_extra={"oneOf": [{"required": ["value"]}, {"required": ["values"]}]}
+        strict=True,
+        extra="forbid",
+        defer_build=True,
+        json_schema_extra={"oneOf": [{"required": ["value"]}, {"required": ["values"]}]},
     )
 
     jsonPath: str = Field(min_length=1, description="Goessner's JSONPath into the event, such as $.mediaType.")  # noqa: N815 - the wire's own spelling
@@ -44,7 +47,7 @@ class Criterion(BaseModel):
 class WorkflowSettings(BaseModel):
     """How the event is handed to the workflow."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     dataFormat: Literal["Json", "TopLevelPrimitives"] | None = None  # noqa: N815 - the wire's own spelling
 
@@ -52,7 +55,7 @@ class WorkflowSettings(BaseModel):
 class WorkflowTarget(BaseModel):
     """The Architect workflow that is started."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     type: Literal["Workflow"]
     id: str = Field(min_length=1, description="Id of an active, published workflow.")
@@ -68,6 +71,7 @@ class Trigger(BaseModel):
     model_config = ConfigDict(
         strict=True,
         extra="forbid",
+        defer_build=True,
         json_schema_extra={
             "not": {
                 "required": ["eventTTLSeconds", "delayBySeconds"],

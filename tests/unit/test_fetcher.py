@@ -148,6 +148,8 @@ def test_a_list_is_read_page_by_page(wire: Wire, pace: Pace) -> None:
         pytest.param(page("a", following="https://evil.example/api/v2"), id="next-elsewhere"),
         pytest.param(page("a", following="//evil.example/api/v2"), id="next-elsewhere-without-scheme"),
         pytest.param(page("a", following="/oauth/clients"), id="next-outside-the-api"),
+        pytest.param(page("a", following="/api/v2/oauth/clients"), id="next-another-list"),
+        pytest.param(page("a", following=f"{LIST}/../../oauth/clients"), id="next-with-dots"),
     ],
 )
 def test_what_is_no_page_is_an_error(wire: Wire, pace: Pace, answer: Outcome) -> None:

@@ -78,10 +78,14 @@ def _read_page(reader: Reader, path: str, doing: str, of: type[T]) -> tuple[list
     entities, following = reply.object.get("entities"), reply.object.get("nextUri")
     if not isinstance(entities, list) or not all(isinstance(entity, of) for entity in entities):
         raise unreadable(reply, doing)
-    # A link is followed within the same API only: the token goes where it leads.
-    if following is not None and not (isinstance(following, str) and following.startswith("/api/")):
+    # A page leads to a page of the same list, and nowhere else: the token goes where it leads.
+    if following is not None and not (isinstance(following, str) and _list_of(following) == _list_of(path)):
         raise unreadable(reply, doing)
     return entities, following
+
+
+def _list_of(page: str) -> str:
+    return page.partition("?")[0]
 
 
 def list_rules(reader: Reader, kind: Kind) -> Iterator[dict[str, Any]]:

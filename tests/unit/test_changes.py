@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebrule.errors import Overlap
-from ebrule.rules.changes import Change, canonical, diff, equal, holds, merge3, overlay
+from ebrule.rules.changes import LONG_LIST, Change, canonical, diff, equal, holds, merge3, overlay
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Shape
 from fake_org import demo_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Data = dict[str, Any]
 
@@ -202,6 +205,41 @@ def test_differences_turn_round(one: Data, other: Data) -> None:
 def test_differences(before: Data, after: Data, expected: list[Change]) -> None:
     """Each difference is told once, with its path and both sides, in the order of the fields."""
     assert expected == diff(SHAPE, before, after)
+
+
+@pytest.mark.parametrize("length", [300, LONG_LIST, LONG_LIST + 1])
+@pytest.mark.parametrize("fill", [lambda _: 1, int], ids=["alike", "different"])
+def test_an_element_more_or_less_is_one_difference(length: int, fill: Callable[[int], int]) -> None:
+    """However long a list is, and however much its elements are alike, one that comes or goes is told as just that."""
+    few = [fill(number) for number in range(length)]
+    for at in (0, 1, length // 2, length):
+        many = [*few[:at], -1, *few[at:]]
+
+        assert [Change(f"conditions[{at}]", None, -1)] == diff(SHAPE, {"conditions": few}, {"conditions": many})
+        assert [Change(f"conditions[{at}]", -1, None)] == diff(SHAPE, {"conditions": many}, {"conditions": few})
+
+
+def test_what_lies_between_two_differences_is_none() -> None:
+    """Elements that changed are told by their places, and none that stayed, in a list of any length."""
+    for length in (10, 300, LONG_LIST + 10):
+        before = list(range(length))
+        after = [*before]
+        after[3] = after[-2] = -1
+
+        assert [
+            Change("conditions[3]", 3, -1), Change(f"conditions[{length - 2}]", length - 2, -1),
+        ] == diff(SHAPE, {"conditions": before}, {"conditions": after})  # fmt: skip
+
+
+def test_what_is_alike_is_told_apart_where_that_is_quick() -> None:
+    """Many elements that are the same keep their places among some that came and went."""
+    alike = [1] * (LONG_LIST - 3)
+
+    assert [
+        Change("conditions[0]", 7, 8),
+        Change("conditions[1]", None, 8),
+        Change(f"conditions[{LONG_LIST - 1}]", None, 9),
+    ] == diff(SHAPE, {"conditions": [7, *alike]}, {"conditions": [8, 8, *alike, 9]})
 
 
 # --- the merge ----------------------------------------------------------------------------------------------
@@ -512,6 +550,25 @@ def test_targets_that_cannot_be_told_apart_are_replaced(present: Any) -> None:
     targets = [{"id": "t1", "headers": {"H": "1"}}]
 
     assert laid({"targets": present}, {"targets": targets})["targets"] == targets
+
+
+@pytest.mark.parametrize("targets", [[{"url": "no id"}], [T1, T1], "x"], ids=["no id", "twice", "no list"])
+def test_a_files_targets_that_cannot_be_told_apart_are_taken_as_they_are(targets: Any) -> None:
+    """A file whose own targets have no ids to know them by is laid over the rule as it stands, for others to judge."""
+    assert laid(BASE, {"targets": targets})["targets"] == targets
+
+
+def test_each_leaf_of_an_object_is_asked_for_by_its_path() -> None:
+    """A value inside an object that is compared key by key is asked for by its full path."""
+    asked: list[str] = []
+
+    def keep(path: str, value: Any, _present: Any) -> Any:
+        asked.append(path)
+        return value
+
+    overlay(SHAPE, BASE, {"properties": {"a": 1, "new": {"x": 2}}}, keep)
+
+    assert asked == ["properties.a", "properties.new.x"]
 
 
 def test_each_leaf_is_asked_for_with_what_is_there() -> None:

@@ -118,29 +118,32 @@ LONG_LIST = 500
 def _different_runs(one: list[str], other: list[str]) -> Iterator[tuple[int, int, int, int]]:
     """Yield where two lists differ: start and end in the one, start and end in the other.
 
-    Of long lists only what they begin and end with is told apart: to compare each element with each takes minutes.
+    Where much lies between the first difference and the last, all of it is one run: to compare each element with
+    each takes minutes.
     """
-    if max(len(one), len(other)) <= LONG_LIST:
-        opcodes = difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
-        yield from (places for tag, *places in opcodes if tag != "equal")  # type: ignore[misc]  # four of five
-        return
     shorter = min(len(one), len(other))
     head = next((at for at in range(shorter) if one[at] != other[at]), shorter)
     tail = next((at for at in range(shorter - head) if one[-1 - at] != other[-1 - at]), shorter - head)
-    yield head, len(one) - tail, head, len(other) - tail
+    old, new = one[head : len(one) - tail], other[head : len(other) - tail]
+    if max(len(old), len(new)) > LONG_LIST:
+        yield head, head + len(old), head, head + len(new)
+        return
+    for tag, begin, end, new_begin, new_end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield head + begin, head + end, head + new_begin, head + new_end
 
 
 def _list_changes(path: str, before: list[Any], after: list[Any]) -> Iterator[Change]:
     """Compare element by element: a taken element is named by its old place, any other by its new one."""
     one, other = [canonical(item) for item in before], [canonical(item) for item in after]
-    for old_start, old_end, new_start, new_end in _different_runs(one, other):
-        pairs = min(old_end - old_start, new_end - new_start)
-        for offset in range(pairs):
-            yield Change(f"{path}[{new_start + offset}]", before[old_start + offset], after[new_start + offset])
-        for index in range(old_start + pairs, old_end):
-            yield Change(f"{path}[{index}]", before[index], None)
-        for index in range(new_start + pairs, new_end):
-            yield Change(f"{path}[{index}]", None, after[index])
+    for begin, end, new_begin, new_end in _different_runs(one, other):
+        old, new = range(begin, end), range(new_begin, new_end)
+        pairs = min(len(old), len(new))
+        for was, now in zip(old, new, strict=False):
+            if one[was] != other[now]:  # a long run may hold elements that are the same
+                yield Change(f"{path}[{now}]", before[was], after[now])
+        yield from (Change(f"{path}[{index}]", before[index], None) for index in old[pairs:])
+        yield from (Change(f"{path}[{index}]", None, after[index]) for index in new[pairs:])
 
 
 def _names(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

@@ -168,6 +168,15 @@ def test_differences_turn_round(one: Data, other: Data) -> None:
         ({"targets": [{"id": "t"}]}, {}, [Change("targets[t]", {"id": "t"}, None)]),
         ({"targets": []}, {}, []),
         (
+            {"targets": [{"id": "t1"}, {"id": "t2", "url": "a"}]},
+            {"targets": [{"id": "t3"}, {"id": "t2", "url": "b"}]},
+            [
+                Change("targets[t1]", {"id": "t1"}, None),
+                Change("targets[t2].url", "a", "b"),
+                Change("targets[t3]", None, {"id": "t3"}),
+            ],
+        ),
+        (
             {"targets": [{"id": "t", "url": "a", "headers": {"H": "1"}}]},
             {"targets": [{"id": "t", "type": "w", "headers": {"H": "2"}}]},
             [
@@ -187,6 +196,11 @@ def test_differences_turn_round(one: Data, other: Data) -> None:
             {"conditions": [1, 2]},
             {"conditions": [1, 4, 5]},
             [Change("conditions[1]", 2, 4), Change("conditions[2]", None, 5)],
+        ),
+        (
+            {"conditions": [1, 2, 3, 9]},
+            {"conditions": [1, 4, 5, 6, 9]},
+            [Change("conditions[1]", 2, 4), Change("conditions[2]", 3, 5), Change("conditions[3]", None, 6)],
         ),
         ({"conditions": "x"}, {"conditions": [1]}, [Change("conditions", "x", [1])]),
         (
@@ -430,9 +444,36 @@ def test_overlapping_edits(ours: Data, theirs: Data, path: str) -> None:
         assert (BASE[path], we[path], they[path]) == (overlap.base, overlap.ours, overlap.theirs)
 
 
-def test_a_null_that_the_org_told_stays() -> None:
-    """A null of the other side goes back as it came, and a field that a side dropped is not made null."""
-    assert merge3(SHAPE, {"a": None, "b": 1}, {"a": None}, {"a": None, "b": 1}).content == {"a": None}
+@pytest.mark.parametrize("field", ["targets", "topics"])
+@pytest.mark.parametrize("odd", ["base", "ours", "theirs"])
+def test_a_list_that_one_side_does_not_have_as_such_is_one_value(field: str, odd: str) -> None:
+    """Where one side's targets or topics are no list of their kind, both edits of them are one overlap."""
+    items: list[Any] = [T1, T2] if field == "targets" else ["x", "y"]
+    sides = {"base": items, "ours": items[:1], "theirs": items[1:], odd: "odd"}
+    merge = merge3(SHAPE, *({field: value} for value in sides.values()))
+
+    assert (Overlap(field, *sides.values()),) == merge.overlaps
+    assert {field: sides["ours"]} == merge.content
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ({"a": None}, {"a": None, "b": 1}, {"a": None}),
+        ({"a": None, "b": 1}, {"b": 1}, {"a": None, "b": 1}),
+        ({"b": 1}, {"a": None, "b": 1}, {"a": None, "b": 1}),
+        ({"b": 1}, {}, {}),
+        ({"targets": None}, {"targets": None}, {"targets": None}),
+        ({"targets": []}, {"targets": []}, {"targets": []}),
+        ({"targets": []}, {"targets": None}, {"targets": []}),
+        ({"targets": None}, {"targets": []}, {"targets": []}),
+        ({"topics": ["x", "z"]}, {"topics": ["x", "z"]}, {"topics": ["x", "z"]}),
+    ],
+    ids=str,
+)
+def test_what_is_empty_goes_back_as_it_came(ours: Data, theirs: Data, expected: Data) -> None:
+    """A null that a side wrote stays one, a field that a side dropped is not made null, and nothing is doubled."""
+    assert expected == merge3(SHAPE, {"b": 1, "targets": [T1], "topics": ["x"]}, ours, theirs).content
 
 
 # --- holds --------------------------------------------------------------------------------------------------

@@ -223,7 +223,7 @@ class _Merger:
             for name in _names(other, mine)
         ]
         merged = [element for element in elements if element is not None]
-        return None if not merged and ours is None and theirs is None else merged
+        return None if ours is None and theirs is None else merged
 
     def _element(self, path: str, base: Any, ours: Any, theirs: Any) -> Any:
         if ours is None or theirs is None:

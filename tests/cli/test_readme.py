@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from picture import PICTURE, draw
-from readme import DIAGNOSTICS, README, blocks, diagnostics, outputs
+from readme import DIAGNOSTICS, README, ROOT, blocks, diagnostics, outputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,19 @@ def test_the_picture_is_of_a_real_run() -> None:
 def test_the_ids_of_problems_are_those_of_the_catalogue() -> None:
     """The README lists every id that ``ebrule explain`` knows, with its title."""
     assert [diagnostics()] == DIAGNOSTICS.findall(README.read_text())
+
+
+def test_every_link_leads_somewhere() -> None:
+    """Each link within the README leads to a heading of it, and each to a file leads to one that is there."""
+    text = README.read_text()
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
+    links = re.findall(r"\]\((?!https:)([^)#]*)#?([^)]*)\)", text)
+
+    assert [] == [(path, anchor) for path, anchor in links if not path and anchor not in headings]
+    assert [] == [path for path, _ in links if path and not (ROOT / path).exists()]
 
 
 def test_the_test_command_is_the_one_that_ci_calls() -> None:

@@ -229,6 +229,8 @@ def test_an_invalid_rule_ends_with_3_and_shows_each_problem(run_action: RunActio
     page = Page(ran.summary)
     assert "Failed with exit code 3." in page.text
     assert [str(problem["line"]), problem["id"], problem["message"]] == page.rows[1]
+    (mark,) = re.findall(r"^::error (.*?)::", ran.stderr, re.MULTILINE)
+    assert {f"file={tmp_path}/rule.yaml", f"line={problem['line']}"} <= set(mark.split(","))
 
 
 @pytest.mark.loopback
@@ -251,8 +253,11 @@ def test_hostile_text_of_a_rule_stays_text(
     page = Page(ran.summary)
     assert page.tags <= {"h3", "p", "code", "table", "thead", "tbody", "tr", "th", "td"}
     assert {3} == {len(row) for row in page.rows}
-    log = ran.stdout + ran.stderr
-    assert not re.search(r"^\s*::|##\[|\x1b|\u202e", log, re.MULTILINE)
+    marks, log = [], [*ran.stdout.splitlines()]
+    for line in ran.stderr.split("\n"):
+        (marks if line.startswith("::error file=") else log).append(line)
+    assert exit_code == 0 or marks != []
+    assert not re.search(r"^\s*::|##\[|\x1b|\u202e", "\n".join(log), re.MULTILINE)
     assert set(yaml.safe_load((ACTION / "action.yml").read_text())["outputs"]) == set(ran.outputs)
 
 

@@ -36,6 +36,10 @@ while [[ $interrupted == true ]]; do
 done
 
 cat "$document"
+# Marks on the file's own lines in a pull request. On standard error, since standard output is the one document.
+if ((code == 3)) && [[ $INPUT_FILE != - ]]; then
+  ebrule validate --output=github -- "$INPUT_FILE" >&2 || true
+fi
 python3 -I "$here/summary.py" "$document" "$code" ||
   echo "warning: the outputs and the summary could not be written; the exit code is ebrule's own" >&2
 exit "$code"

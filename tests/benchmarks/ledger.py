@@ -15,10 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.measuring import Line, Plot, Results, add_out
 from ebrule.core import chain
 from ebrule.core.audit import AuditLog
 from ledgers import LedgerWriter
@@ -71,7 +72,7 @@ def process(*arguments: str) -> Callable[[], object]:
     return lambda: subprocess.run(command, check=True, capture_output=True)
 
 
-def measured(folder: Path, records: int) -> list[object]:
+def measured(folder: Path, records: int) -> list[Any]:
     """Return one row of the table."""
     sys.stderr.write(f"{records:,} records...\n")
     path = folder / f"{records}.jsonl"
@@ -83,7 +84,7 @@ def measured(folder: Path, records: int) -> list[object]:
     if not found.ok or found.records != records:
         raise AssertionError(found)
     verify = seconds(log.verify, once)
-    row: list[object] = [
+    row: list[Any] = [
         f"{records:,}",
         size,
         f"{1000 * seconds(writer.update, APPENDS) / 2:.2f}",
@@ -102,11 +103,21 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Print what the ledger costs as it grows.")
     parser.add_argument("--full", action="store_true", help=f"also {FULL_SIZE:,} records")
-    sizes = (*SIZES, FULL_SIZE) if parser.parse_args().full else SIZES
+    add_out(parser)
+    options = parser.parse_args()
+    sizes = (*SIZES, FULL_SIZE) if options.full else SIZES
     os.environ.pop("EBRULE_AUDIT_LOG", None)
     with tempfile.TemporaryDirectory(prefix="ebrule-benchmark-") as folder:
         rows = [measured(Path(folder), size) for size in sizes]
-    sys.stdout.write(table([HEADINGS, *rows]) + "\n")
+    kept = [dict(zip(HEADINGS, row, strict=True)) for row in rows]
+    commands = (("audit show --last 20", "show --last 20, ms"), ("append and sync a record", "append, ms"))
+    lines = [
+        Line(name, [(size, float(each[heading])) for size, each in zip(sizes, kept, strict=True)])
+        for name, heading in commands
+    ]
+    title = "What the ledger costs as it grows"
+    plot = Plot("ledger", title, "records in the ledger", "time, ms", lines, logarithmic=True)
+    Results("ledger", table([HEADINGS, *rows]), kept, [plot]).tell(options.out)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.measuring import Line, Plot, Results, add_out
 from command_line import EXAMPLE
 from reliability.measure import table
 
@@ -85,9 +86,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Print what validating costs, beside check-jsonschema.")
     parser.add_argument("--runs", type=int, default=RUNS, help=f"runs of each, of which the median counts ({RUNS})")
     parser.add_argument("--full", action="store_true", help=f"also {FULL_SIZE:,} files")
+    add_out(parser)
     asked = parser.parse_args()
     sizes = (*SIZES, FULL_SIZE) if asked.full else SIZES
     rows: list[Sequence[object]] = [HEADINGS]
+    lines = [Line("ebrule", []), Line("check-jsonschema", [])]
     with tempfile.TemporaryDirectory(prefix="ebrule-benchmark-") as folder:
         schema = Path(folder, "rule.schema.json")
         schema.write_bytes(subprocess.check_output([sys.executable, "-m", "ebrule", "schema"]))
@@ -96,6 +99,8 @@ def main() -> None:
         for size in sizes:
             ours, theirs = measured(schema, names[:size], asked.runs)
             first = first or ours
+            for line, each in zip(lines, (ours, theirs), strict=True):
+                line.points.append((size, each.cpu))
             further = f"{1000 * (ours.cpu - first.cpu) / (size - 1):.2f}" if size > 1 else ""
             rows.append(
                 (
@@ -103,7 +108,10 @@ def main() -> None:
                     f"{ours.wall:.2f}", f"{theirs.wall:.2f}", theirs.wall / ours.wall, further,
                 )
             )  # fmt: skip
-    sys.stdout.write(table(rows) + "\n")
+    kept = [dict(zip(HEADINGS, row, strict=True)) for row in rows[1:]]
+    title = "What it costs to validate rule files"
+    plot = Plot("validate", title, "files", "processor time, s", lines, logarithmic=True)
+    Results("validate", table(rows), kept, [plot]).tell(asked.out)
 
 
 if __name__ == "__main__":

@@ -167,10 +167,11 @@ class Raced:
 
 def compare(seed: int, *, writers: int, latency_ms: float = 20.0) -> list[Raced]:
     """Promise 9: all writers start at once, each with an edit of its own, with ebrule and with its rivals."""
-    return [_compared(algorithm, seed, writers, latency_ms) for algorithm in ("ebrule", *ALGORITHMS)]
+    return [race_of(algorithm, seed, writers, latency_ms) for algorithm in ("ebrule", *ALGORITHMS)]
 
 
-def _compared(algorithm: str, seed: int, writers: int, latency_ms: float) -> Raced:
+def race_of(algorithm: str, seed: int, writers: int, latency_ms: float) -> Raced:
+    """Let writers of one algorithm start at once, each with an edit of its own to the same rule."""
     counted = Counted(seed)
     with _world(counted, lambda _method, _path: None, latency_ms=latency_ms) as (folder, sandbox, _):
         ground = prepare(sandbox, "demo-rule", _names(writers))

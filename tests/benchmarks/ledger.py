@@ -110,7 +110,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ebrule-benchmark-") as folder:
         rows = [measured(Path(folder), size) for size in sizes]
     kept = [dict(zip(HEADINGS, row, strict=True)) for row in rows]
-    commands = (("audit show --last 20", "show --last 20, ms"), ("append and sync a record", "append, ms"))
+    commands = (("audit show --last 20", "show --last 20, ms"), ("append and sync", "append, ms"))
     lines = [
         Line(name, [(size, float(each[heading])) for size, each in zip(sizes, kept, strict=True)])
         for name, heading in commands

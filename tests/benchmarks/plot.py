@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 IMAGES: Final = Path(__file__).parents[2] / ".github" / "images"
-WIDTH, HEIGHT = 720, 400
-LEFT, RIGHT, TOP, BOTTOM = 76, 130, 52, 56
+WIDTH, HEIGHT = 760, 412
+LEFT, RIGHT, TOP, BOTTOM = 76, 170, 66, 56
 STEPS: Final = (1, 2, 5, 10)
 MOST_TICKS: Final = 6
 LABEL_HEIGHT: Final = 16

@@ -10,14 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ebrule.cases import Case, CaseResult, load_cases, run_cases
     from ebrule.core.audit import AuditLog
     from ebrule.core.auth import Session, connect
     from ebrule.core.fetcher import fetch_rule, list_rules
     from ebrule.core.pace import Pace
     from ebrule.core.status import AuthStatus, KindAccess, Verdict, auth_status
     from ebrule.core.webhook import Endpoint, make_event, send_event
-    from ebrule.deliveries import Delivery, announce_rule, flush_events
     from ebrule.errors import (
         AccessError,
         ConflictError,
@@ -34,19 +32,21 @@ if TYPE_CHECKING:
         UsageError,
         VersionGoneError,
     )
-    from ebrule.operation import UpdateResult
-    from ebrule.pipeline import plan_update, rollback_rule, update_rule
-    from ebrule.plan import Examined, RuleFile, load_rule, validate_rule
+    from ebrule.pipeline.cases import Case, CaseResult, load_cases, run_cases
+    from ebrule.pipeline.deliveries import Delivery, announce_rule, flush_events
+    from ebrule.pipeline.operation import UpdateResult
+    from ebrule.pipeline.options import UpdateOptions
+    from ebrule.pipeline.plan import Examined, RuleFile, load_rule, validate_rule
+    from ebrule.pipeline.update import plan_update, rollback_rule, update_rule
     from ebrule.rules.changes import Change
     from ebrule.rules.kind import Kind, Rule
     from ebrule.rules.registry import KINDS
     from ebrule.settings import Options, Settings, load_settings
-    from ebrule.update_options import UpdateOptions
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ebrule.cases": (
+    "ebrule.pipeline.cases": (
         "Case",
         "CaseResult",
         "load_cases",
@@ -73,7 +73,7 @@ _HOMES = {
         "make_event",
         "send_event",
     ),
-    "ebrule.deliveries": (
+    "ebrule.pipeline.deliveries": (
         "Delivery",
         "announce_rule",
         "flush_events",
@@ -94,13 +94,13 @@ _HOMES = {
         "UsageError",
         "VersionGoneError",
     ),
-    "ebrule.operation": ("UpdateResult",),
-    "ebrule.pipeline": (
+    "ebrule.pipeline.operation": ("UpdateResult",),
+    "ebrule.pipeline.update": (
         "plan_update",
         "rollback_rule",
         "update_rule",
     ),
-    "ebrule.plan": (
+    "ebrule.pipeline.plan": (
         "Examined",
         "RuleFile",
         "load_rule",
@@ -117,7 +117,7 @@ _HOMES = {
         "Settings",
         "load_settings",
     ),
-    "ebrule.update_options": ("UpdateOptions",),
+    "ebrule.pipeline.options": ("UpdateOptions",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

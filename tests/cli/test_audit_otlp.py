@@ -177,7 +177,7 @@ def test_a_dry_run_sends_nothing_to_the_collector(ebrule: CommandLine) -> None:
 
 def test_nothing_of_opentelemetry_is_loaded_without_a_collector() -> None:
     """The modules of an update, a flush and ``audit resolve`` do without the extra."""
-    code = "import sys, ebrule.run, ebrule.deliveries, ebrule.resolve; print('opentelemetry' in sys.modules)"
+    code = "import sys; from ebrule.pipeline import deliveries, resolve, run; print('opentelemetry' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
 
     assert done.stdout == "False\n"

@@ -138,7 +138,7 @@ def worker() -> None:
     job = Job(**json.loads(sys.stdin.readline()))
     one_round: Callable[[Job, int], Claim] = ebrule_round
     if job.algorithm == "ebrule":
-        import ebrule.pipeline  # noqa: F401, PLC0415 - imported before the start, not within the race
+        import ebrule.pipeline.update  # noqa: F401, PLC0415 - imported before the start, not within the race
     else:
         from reliability import rivals  # noqa: PLC0415
 

@@ -32,8 +32,8 @@ from ebrule.core.audit import AuditLog
 from ebrule.core.client import as_json
 from ebrule.core.pace import Pace, SystemClock
 from ebrule.core.webhook import event_id_of
-from ebrule.deliveries import Delivery, flush_events
-from ebrule.resolve import Finding, resolve
+from ebrule.pipeline.deliveries import Delivery, flush_events
+from ebrule.pipeline.resolve import Finding, resolve
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Rule
 from ebrule.settings import Options, load_settings

@@ -225,7 +225,7 @@ def test_while_python_starts(tmp_path: Path, start_sandbox: StartSandbox, signum
         # Python itself ends with 1, and with a traceback, where it is interrupted in its own start.
         assert process.returncode in (128 + signum, -signum) or "KeyboardInterrupt" in err
         assert "a bug in ebrule" not in err
-        assert "pipeline.py" not in err
+        assert "pipeline/run.py" not in err
     assert sandbox.requests("PUT") == []
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ebrule.configured import configured_kinds
 from ebrule.errors import UsageError
-from ebrule.hosts import SANDBOX
 from ebrule.rules.registry import KINDS
 from ebrule.settings import Options, load_settings
+from ebrule.settings.configured import configured_kinds
+from ebrule.settings.hosts import SANDBOX
 
 if TYPE_CHECKING:
     from collections.abc import Callable

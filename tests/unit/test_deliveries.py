@@ -10,8 +10,8 @@ import pytest
 from clocks import reply
 from ebrule.core.audit import AuditLog, new_operation_id
 from ebrule.core.reply import BrokenError, UntrustedHostError
-from ebrule.deliveries import Outbox, flush_events, try_endpoint
 from ebrule.errors import AccessError
+from ebrule.pipeline.deliveries import Outbox, flush_events, try_endpoint
 from ebrule.settings import Settings
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pytest
 import ebrule
 from ebrule.diagnostics import CATALOGUE
 from ebrule.diagnostics.org import ORG
-from ebrule.plan import validate_rule
+from ebrule.pipeline.plan import validate_rule
 from ebrule.rulefile.problems import WORDINGS
 from ebrule.rules.registry import KINDS
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebrule.errors import UsageError
-from ebrule.hosts import REGIONS, SANDBOX, checked_url, domain_of, is_loopback
+from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url, domain_of, is_loopback
 
 
 def test_the_regions_are_those_of_the_table() -> None:

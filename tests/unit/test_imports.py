@@ -16,14 +16,10 @@ from ledgers import LedgerWriter
 SOURCE = Path(ebrule.__file__).parent
 FLOORS = [
     ["cli", "__main__"],
-    ["pipeline", "resolve", "deliveries"],
-    ["run", "online"],
-    ["compare"],
-    ["cases", "history", "plan", "operation", "rollback", "schema", "update_options"],
-    ["patch"],
+    ["pipeline"],
     ["core"],
-    ["rulefile", "redaction", "settings", "configured"],
-    ["rules", "profiles", "hosts"],
+    ["rulefile", "redaction", "settings", "schema"],
+    ["rules"],
     ["errors", "__init__", "sanitizer", "spelling", "diagnostics"],
 ]
 """The rooms from the top floor down."""

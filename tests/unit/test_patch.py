@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ebrule.errors import InvalidRuleError, UsageError
-from ebrule.patch import Patch, parse_assignment
+from ebrule.pipeline.patch import Patch, parse_assignment
 from ebrule.rulefile import KEEP
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Rule

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ebrule.errors import InvalidRuleError, UsageError
-from ebrule.plan import Plan, load_rule, make_plan, validate_rule
+from ebrule.pipeline.plan import Plan, load_rule, make_plan, validate_rule
 from ebrule.rulefile import dump_yaml
 from ebrule.rules.changes import Change, diff
 from ebrule.rules.kind import Rule
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ebrule.errors import Problem
-    from ebrule.plan import RuleFile
+    from ebrule.pipeline.plan import RuleFile
 
     Write = Callable[[str], Path]
 

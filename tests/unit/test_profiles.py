@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from ebrule.errors import UsageError
-from ebrule.profiles import Profile, can_others_read, find_profile, profile_names
+from ebrule.settings.profiles import Profile, can_others_read, find_profile, profile_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from ebrule.errors import InvalidRuleError
-from ebrule.plan import check_document
+from ebrule.pipeline.plan import check_document
 from ebrule.rulefile import parse
 from ebrule.rules.registry import KINDS
 from ebrule.schema import rule_schema

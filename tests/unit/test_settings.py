@@ -10,8 +10,8 @@ from platformdirs import user_state_path
 from pydantic import SecretStr
 
 from ebrule.errors import AccessError, UsageError
-from ebrule.hosts import REGIONS, SANDBOX, checked_url
 from ebrule.settings import Network, Options, Org, Settings, load_settings, wants_sandbox
+from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url
 
 CREDENTIALS = {"GENESYSCLOUD_OAUTHCLIENT_ID": "id", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "canary-secret"}
 IRELAND = {"GENESYSCLOUD_REGION": "eu-west-1", **CREDENTIALS}

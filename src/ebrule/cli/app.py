@@ -164,7 +164,7 @@ def _failed(error: EbruleError, arguments: Sequence[str]) -> int:
 
     screen = Screen()
     if _wants_json(arguments):
-        from ebrule.operation import UpdateResult
+        from ebrule.pipeline.operation import UpdateResult
 
         screen.json(UpdateResult(error=error).as_json())
     show_error(screen, error)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ebrule.resolve import Finding
+    from ebrule.pipeline.resolve import Finding
 
 RESOLVE_HELP = """Settle updates that were killed or cut off.
 
@@ -49,7 +49,7 @@ class ResolveCommand:
 def run_resolve(command: ResolveCommand, screen: Screen) -> int:
     """Settle what is open and print what was found; return the exit code."""
     from ebrule.errors import ExitCode, UsageError
-    from ebrule.resolve import resolve
+    from ebrule.pipeline.resolve import resolve
 
     if command.audit_log is not None and not command.audit_log.exists():
         raise UsageError(f"there is no ledger {command.audit_log}", hint="Check the path.", code="no-ledger")

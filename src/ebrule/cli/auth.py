@@ -58,7 +58,7 @@ def run_status(command: StatusCommand, screen: Screen) -> int:
 
 
 def _document(status: AuthStatus, org: Org) -> dict[str, object]:
-    from ebrule.operation import SCHEMA_VERSION, error_json
+    from ebrule.pipeline.operation import SCHEMA_VERSION, error_json
 
     return {
         "schema_version": SCHEMA_VERSION,

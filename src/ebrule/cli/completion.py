@@ -10,7 +10,7 @@ def complete_profile(incomplete: str) -> list[str]:
     """Return the profiles that begin so, however their letters' case."""
     names: list[str] = []
     with contextlib.suppress(Exception):
-        from ebrule.profiles import profile_names
+        from ebrule.settings.profiles import profile_names
 
         names = profile_names(os.environ)
     return [name for name in names if name.isprintable() and name.casefold().startswith(incomplete.casefold())]
@@ -25,6 +25,6 @@ def complete_kind(incomplete: str) -> list[str]:
 
 def complete_region(incomplete: str) -> list[str]:
     """Return the AWS regions that begin so, and the sandbox."""
-    from ebrule.hosts import REGIONS, SANDBOX
+    from ebrule.settings.hosts import REGIONS, SANDBOX
 
     return [name for name in (*REGIONS, SANDBOX) if name.startswith(incomplete)]

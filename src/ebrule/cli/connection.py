@@ -97,7 +97,7 @@ def _read_secret(file: str | None) -> tuple[SecretStr | None, list[str]]:
     from pydantic import SecretStr
 
     from ebrule.errors import UsageError
-    from ebrule.profiles import can_others_read
+    from ebrule.settings.profiles import can_others_read
 
     if file is None:
         return None, []

@@ -45,7 +45,7 @@ def run(command: ExplainCommand, screen: Screen) -> int:
         raise UsageError(f"{command.id!r} is no id of a problem", hint=hint, code="unknown-id")
     chosen = [CATALOGUE[command.id]] if command.id is not None else list(CATALOGUE.values())
     if command.output is o.Output.JSON:
-        from ebrule.operation import SCHEMA_VERSION
+        from ebrule.pipeline.operation import SCHEMA_VERSION
 
         screen.json({"schema_version": SCHEMA_VERSION, "diagnostics": [_json(each) for each in chosen]})
     elif command.id is not None:

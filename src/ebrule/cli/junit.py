@@ -11,7 +11,7 @@ from ebrule.sanitizer import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ebrule.cases import CaseResult
+    from ebrule.pipeline.cases import CaseResult
 
 _NO_XML = re.compile("[\ufffe\uffff]")
 

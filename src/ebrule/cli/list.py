@@ -67,7 +67,7 @@ def _order(rule: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _document(kind: Kind, rules: Sequence[Mapping[str, Any]]) -> dict[str, object]:
-    from ebrule.operation import SCHEMA_VERSION
+    from ebrule.pipeline.operation import SCHEMA_VERSION
 
     return {
         "schema_version": SCHEMA_VERSION,

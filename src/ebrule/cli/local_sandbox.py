@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from ebrule.errors import UsageError
-from ebrule.hosts import SANDBOX, is_loopback
 from ebrule.settings import Options, state_dir_of
+from ebrule.settings.hosts import SANDBOX, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

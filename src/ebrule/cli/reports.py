@@ -10,14 +10,14 @@ from urllib.parse import quote
 from ebrule import __version__
 from ebrule.cli.render import one_line
 from ebrule.diagnostics import CATALOGUE
-from ebrule.operation import SCHEMA_VERSION, error_json, problem_json
+from ebrule.pipeline.operation import SCHEMA_VERSION, error_json, problem_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ebrule.cli.render import Screen
     from ebrule.errors import EbruleError, Problem
-    from ebrule.plan import Examined
+    from ebrule.pipeline.plan import Examined
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

@@ -20,8 +20,8 @@ from ebrule.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ebrule.history import Drift
-    from ebrule.operation import UpdateResult
+    from ebrule.pipeline.history import Drift
+    from ebrule.pipeline.operation import UpdateResult
     from ebrule.rules.changes import Change
 
 _SIGN_STYLES = {"+": "added", "-": "removed", "~": "changed", "=": "faint"}

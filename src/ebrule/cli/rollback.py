@@ -13,9 +13,9 @@ from ebrule.cli.update import UpdateCommand, run
 
 if TYPE_CHECKING:
     from ebrule.core.pace import Pace
-    from ebrule.operation import UpdateResult
+    from ebrule.pipeline.operation import UpdateResult
+    from ebrule.pipeline.options import UpdateOptions
     from ebrule.settings import Settings
-    from ebrule.update_options import UpdateOptions
 
 HELP = """Bring a rule back to an earlier state that the ledger knows.
 
@@ -44,7 +44,7 @@ class RollbackCommand(UpdateCommand):
 
     def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
         """Do it."""
-        from ebrule.pipeline import rollback_rule
+        from ebrule.pipeline.update import rollback_rule
 
         return rollback_rule(settings, options, self.to_version, pace=pace)
 

@@ -25,9 +25,9 @@ Editors with the YAML language server complete and check a file that begins with
 
 def run(kind: str | None, environ: Mapping[str, str], screen: Screen) -> int:
     """Print the schema of one kind, or of all; return the exit code."""
-    from ebrule.configured import configured_kinds
     from ebrule.rules.registry import kind_named
     from ebrule.schema import rule_schema
+    from ebrule.settings.configured import configured_kinds
 
     kinds = configured_kinds(environ)
     screen.json(rule_schema(kinds.values() if kind is None else [kind_named(kind, kinds)]))

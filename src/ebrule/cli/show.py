@@ -90,7 +90,7 @@ def _kept(kind: Kind | None, value: Any, redacted: Any, path: Path = ()) -> Any:
 
     With a kind, KEEP stands only where a rule file of that kind can say it: in the place of the next larger whole.
     """
-    from ebrule.plan import why_nothing_to_keep
+    from ebrule.pipeline.plan import why_nothing_to_keep
     from ebrule.rulefile import KEEP
 
     parts: Iterable[tuple[str | int, Any]]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ebrule.cases import Case, CaseResult
-    from ebrule.plan import RuleFile
+    from ebrule.pipeline.cases import Case, CaseResult
+    from ebrule.pipeline.plan import RuleFile
     from ebrule.rules.matching import Finding
 
 HELP = """Test which events a rule matches, without asking the org.
@@ -53,9 +53,9 @@ class TestCommand:
 
 def run(command: TestCommand, screen: Screen) -> int:
     """Run the cases and print what came of them; return the exit code."""
-    from ebrule.cases import run_cases
     from ebrule.errors import ExitCode, UsageError
-    from ebrule.plan import load_rule
+    from ebrule.pipeline.cases import run_cases
+    from ebrule.pipeline.plan import load_rule
 
     if [command.rule, *command.cases].count("-") > 1:
         raise UsageError("only one file can be standard input", hint="Name the others.")
@@ -74,8 +74,8 @@ def run(command: TestCommand, screen: Screen) -> int:
 
 def _selected(command: TestCommand) -> list[Case]:
     """Return the cases to run, of all files in their order."""
-    from ebrule.cases import load_cases
     from ebrule.errors import UsageError
+    from ebrule.pipeline.cases import load_cases
     from ebrule.rules.matching.condition import UnusableValueError
     from ebrule.rules.matching.routing import pattern_search
 
@@ -99,11 +99,11 @@ def _selected(command: TestCommand) -> list[Case]:
 
 def _with_org(command: TestCommand, rule: RuleFile, results: Sequence[CaseResult], screen: Screen) -> list[CaseResult]:
     """Return the results with the org's answers."""
-    from ebrule.cases import ask_org
     from ebrule.cli.connection import opened
     from ebrule.core.auth import connect
     from ebrule.core.trial import trial_of
     from ebrule.errors import UsageError
+    from ebrule.pipeline.cases import ask_org
 
     trial_of(rule.kind)  # what cannot be asked needs no org to be told so
     rule_id = command.rule_id or rule.rule_id
@@ -117,7 +117,7 @@ def _with_org(command: TestCommand, rule: RuleFile, results: Sequence[CaseResult
 
 
 def _document(kind: str, rule: str, results: Sequence[CaseResult]) -> dict[str, Any]:
-    from ebrule.operation import SCHEMA_VERSION
+    from ebrule.pipeline.operation import SCHEMA_VERSION
 
     failed = sum(not result.passed for result in results)
     return {

@@ -14,9 +14,9 @@ from ebrule.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
     from ebrule.core.pace import Pace
-    from ebrule.operation import UpdateResult
+    from ebrule.pipeline.operation import UpdateResult
+    from ebrule.pipeline.options import UpdateOptions
     from ebrule.settings import Settings
-    from ebrule.update_options import UpdateOptions
 
 HELP = """Change one rule, safely.
 
@@ -53,7 +53,7 @@ class UpdateCommand:
 
     def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
         """Do it."""
-        from ebrule.pipeline import update_rule
+        from ebrule.pipeline.update import update_rule
 
         return update_rule(settings, self.file, options, pace=pace)
 
@@ -61,7 +61,7 @@ class UpdateCommand:
 def run(command: UpdateCommand, screen: Screen) -> int:
     """Run the update and print what became of it; return the exit code."""
     from ebrule.errors import EbruleError, UsageError
-    from ebrule.update_options import UpdateOptions
+    from ebrule.pipeline.options import UpdateOptions
 
     change = command.change
     if change.exit_code and not change.dry_run:

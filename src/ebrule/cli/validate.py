@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ebrule.errors import EbruleError, Problem
-    from ebrule.plan import Examined
+    from ebrule.pipeline.plan import Examined
     from ebrule.rules.kind import Kind
 
 HELP = """Check rule files, offline or with --online against the org too.
@@ -52,9 +52,9 @@ class ValidateCommand:
 def run(command: ValidateCommand, screen: Screen) -> int:
     """Check the files and print what was found; return the exit code."""
     from ebrule.cli.exits import exit_code
-    from ebrule.configured import configured_kinds
     from ebrule.errors import ExitCode, UsageError
     from ebrule.rulefile import rule_files
+    from ebrule.settings.configured import configured_kinds
 
     if not command.files:
         raise UsageError(
@@ -89,7 +89,7 @@ def _check_connection(command: ValidateCommand) -> None:
 def _examined(command: ValidateCommand, kinds: Mapping[str, Kind], path: str, reason: Problem | None) -> Examined:
     """Return what is to be told of one file, and no more: of thousands, the text would be too much to keep."""
     from ebrule.errors import Source
-    from ebrule.plan import Examined, validate_rule
+    from ebrule.pipeline.plan import Examined, validate_rule
 
     if reason is not None:
         return Examined(Source(path), command.kind, (reason,))
@@ -106,7 +106,7 @@ def _with_org(
     """Return what was found with what the org says of it, and the error that it may have ended with."""
     from ebrule.cli.connection import opened
     from ebrule.errors import EbruleError
-    from ebrule.online import validate_online
+    from ebrule.pipeline.online import validate_online
 
     with opened(command.connection, screen) as org:
         try:

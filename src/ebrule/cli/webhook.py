@@ -14,7 +14,7 @@ from ebrule.cli.render import Screen
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ebrule.deliveries import Delivery, Trial
+    from ebrule.pipeline.deliveries import Delivery, Trial
 
 FLUSH_HELP = """Deliver the events that are pending in the ledger.
 
@@ -67,8 +67,8 @@ class WebhookCommand:
 def run_flush(command: WebhookCommand, screen: Screen) -> int:
     """Deliver what is pending and print what became of it; return the exit code."""
     from ebrule.cli.results import short_path
-    from ebrule.deliveries import flush_events
     from ebrule.errors import ExitCode, UsageError
+    from ebrule.pipeline.deliveries import flush_events
 
     if command.audit_log is not None and not command.audit_log.exists():
         raise UsageError(f"there is no ledger {command.audit_log}", hint="Check the path.", code="no-ledger")
@@ -116,8 +116,8 @@ def _document(result: str, ledger: Path, done: list[Delivery]) -> dict[str, Any]
 def run_send(command: WebhookCommand, rule_id: str, kind: str | None, screen: Screen) -> int:
     """Announce a rule and print what became of the event; return the exit code."""
     from ebrule.cli.results import show_error
-    from ebrule.deliveries import announce_rule
     from ebrule.errors import UnavailableError
+    from ebrule.pipeline.deliveries import announce_rule
     from ebrule.rules.registry import DEFAULT_KIND, kind_named
 
     the_kind = kind_named(kind or DEFAULT_KIND)
@@ -151,7 +151,7 @@ def run_send(command: WebhookCommand, rule_id: str, kind: str | None, screen: Sc
 def run_try(command: WebhookCommand, screen: Screen) -> int:
     """Send a test event and print how the receiver took it; return the exit code."""
     from ebrule.cli.results import show_error
-    from ebrule.deliveries import try_endpoint
+    from ebrule.pipeline.deliveries import try_endpoint
 
     with opened(
         command.connection, screen, webhook_url=command.url, webhook_format=command.event_format, to_org=False
@@ -171,7 +171,7 @@ def run_try(command: WebhookCommand, screen: Screen) -> int:
 
 
 def _trial_document(trial: Trial) -> dict[str, Any]:
-    from ebrule.operation import error_json
+    from ebrule.pipeline.operation import error_json
 
     return {
         "schema_version": 1,

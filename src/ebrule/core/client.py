@@ -24,7 +24,7 @@ from ebrule.core.notices import Requested
 from ebrule.core.pace import OutOfTimeError, Pace
 from ebrule.core.reply import BrokenError, NotSentError, Reply, Request, TransportError, UntrustedHostError
 from ebrule.errors import UsageError
-from ebrule.hosts import is_loopback
+from ebrule.settings.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

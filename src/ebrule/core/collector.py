@@ -21,7 +21,7 @@ from ebrule.core.chain import digest
 from ebrule.core.notices import Warned
 from ebrule.core.pace import OutOfTimeError
 from ebrule.errors import InterruptedRunError, LedgerError, UsageError
-from ebrule.hosts import is_loopback
+from ebrule.settings.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

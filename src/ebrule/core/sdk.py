@@ -35,7 +35,7 @@ from ebrule.core.client import (
 )
 from ebrule.core.reply import BrokenError, NotSentError, Reply, Request, UntrustedHostError
 from ebrule.errors import UsageError
-from ebrule.hosts import is_loopback
+from ebrule.settings.hosts import is_loopback
 
 if TYPE_CHECKING:
     import ssl

@@ -22,8 +22,8 @@ from ebrule.core.client import HttpxTransport, as_json, host_of, send
 from ebrule.core.reply import NotSentError, Reply, Request, TransportError
 from ebrule.core.retry import Backoff, retry_after
 from ebrule.errors import UsageError
-from ebrule.hosts import is_loopback
 from ebrule.rules.changes import canonical
+from ebrule.settings.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ebrule.core.audit import AuditLog
 from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
-from ebrule.patch import laid_over, parse_assignment
+from ebrule.pipeline.patch import laid_over, parse_assignment
 from ebrule.redaction import Redactor, holds_redacted, present_key
 from ebrule.rules.kind import Kind, checked_id
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from ebrule.core.audit import KnownState
     from ebrule.core.pace import Pace
-    from ebrule.patch import Assignment
+    from ebrule.pipeline.options import UpdateOptions
+    from ebrule.pipeline.patch import Assignment
     from ebrule.rules.kind import Rule
     from ebrule.settings import Settings
-    from ebrule.update_options import UpdateOptions
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,19 @@ from typing import IO, TYPE_CHECKING
 
 from ebrule.core.pace import Pace
 from ebrule.errors import UsageError
-from ebrule.patch import Patch, parse_assignment
-from ebrule.plan import load_rule
-from ebrule.rollback import load_recorded
+from ebrule.pipeline.options import UpdateOptions
+from ebrule.pipeline.patch import Patch, parse_assignment
+from ebrule.pipeline.plan import load_rule
+from ebrule.pipeline.rollback import load_recorded
+from ebrule.pipeline.run import Run
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
-from ebrule.run import Run
-from ebrule.update_options import UpdateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ebrule.core.client import Transport
-    from ebrule.operation import UpdateResult
-    from ebrule.plan import Desired
+    from ebrule.pipeline.operation import UpdateResult
+    from ebrule.pipeline.plan import Desired
     from ebrule.settings import Settings
 
 

@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ebrule import __version__
-from ebrule.compare import compare
 from ebrule.core.actor import actor
 from ebrule.core.auth import connect
 from ebrule.core.collector import open_ledger
@@ -33,9 +32,10 @@ from ebrule.errors import (
     UnknownOutcomeError,
     UsageError,
 )
-from ebrule.history import History
-from ebrule.operation import Operation, UpdateResult, redact_error, redacted_overlap
-from ebrule.plan import Desired, Plan, invalid
+from ebrule.pipeline.compare import compare
+from ebrule.pipeline.history import History
+from ebrule.pipeline.operation import Operation, UpdateResult, redact_error, redacted_overlap
+from ebrule.pipeline.plan import Desired, Plan, invalid
 from ebrule.redaction import Redactor, load_key, present_key
 from ebrule.rules.changes import Change, diff
 from ebrule.rules.kind import Rule, checked_id
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
     from ebrule.core.auth import Session
     from ebrule.core.client import Transport
+    from ebrule.pipeline.options import UpdateOptions
     from ebrule.rules.kind import Data, Kind, Reference
     from ebrule.settings import Settings
-    from ebrule.update_options import UpdateOptions
 
 T = TypeVar("T", str, int)
 

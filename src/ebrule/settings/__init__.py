@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from ebrule.configured import configured_kinds
 from ebrule.errors import AccessError, UsageError
-from ebrule.hosts import REGIONS, SANDBOX, checked_url, domain_of
-from ebrule.profiles import Profile, find_profile
 from ebrule.rules.registry import KINDS
+from ebrule.settings.configured import configured_kinds
+from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url, domain_of
+from ebrule.settings.profiles import Profile, find_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ebrule.core.validator import check_model
 from ebrule.errors import Problem
-from ebrule.plan import invalid, placed_problems
+from ebrule.pipeline.plan import invalid, placed_problems
 from ebrule.redaction import Redactor
 from ebrule.rulefile import load
 from ebrule.rules.matching import Condition, Finding, matches
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ebrule.core.reads import Reader
-    from ebrule.plan import RuleFile
+    from ebrule.pipeline.plan import RuleFile
     from ebrule.rules.kind import Kind
 
 Answer = Literal["match", "no-match"]

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ebrule.compare import fixed_field_problems
 from ebrule.core.auth import connect
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.pace import Pace
 from ebrule.core.reads import read_all
 from ebrule.core.validator import reference_checks, writable
 from ebrule.errors import EbruleError, InvalidRuleError, Problem, RuleNotFoundError, UsageError
-from ebrule.operation import redact_error
-from ebrule.plan import Plan, placed_problems
+from ebrule.pipeline.compare import fixed_field_problems
+from ebrule.pipeline.operation import redact_error
+from ebrule.pipeline.plan import Plan, placed_problems
 from ebrule.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ebrule.core.auth import Session
     from ebrule.core.client import Transport
-    from ebrule.plan import Examined, RuleFile
+    from ebrule.pipeline.plan import Examined, RuleFile
     from ebrule.rules.kind import Kind, Reference, Rule
     from ebrule.settings import Settings
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ebrule.errors import UsageError
-from ebrule.profiles import KINDS_TABLE, kind_settings
 from ebrule.rules.eventbridge import EVENTBRIDGE, Contract, eventbridge_with
 from ebrule.rules.registry import KINDS
+from ebrule.settings.profiles import KINDS_TABLE, kind_settings
 from ebrule.spelling import did_you_mean
 
 if TYPE_CHECKING:

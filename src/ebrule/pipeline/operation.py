@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ebrule.core.updater import Intent
     from ebrule.core.webhook import Endpoint, Event, Try
     from ebrule.errors import Problem
-    from ebrule.history import Drift
+    from ebrule.pipeline.history import Drift
     from ebrule.redaction import Redactor
     from ebrule.rules.changes import Change
     from ebrule.rules.kind import Data

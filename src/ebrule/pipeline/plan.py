@@ -6,15 +6,15 @@ import os
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from ebrule.configured import configured_kinds
 from ebrule.core.validator import check_rule, path_text, writable
 from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
-from ebrule.patch import Assignment, keeps, patched
+from ebrule.pipeline.patch import Assignment, keeps, patched
 from ebrule.redaction import without_secrets
 from ebrule.rulefile import KEEP, Document, load
 from ebrule.rules.changes import equal, overlay
 from ebrule.rules.kind import Kind, Path, Rule, is_id
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
+from ebrule.settings.configured import configured_kinds
 from ebrule.spelling import did_you_mean
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from ebrule.rules.changes import diff
 
 if TYPE_CHECKING:
     from ebrule.core.audit import AuditLog, KnownState
-    from ebrule.plan import Plan
+    from ebrule.pipeline.plan import Plan
     from ebrule.redaction import Redactor
     from ebrule.rules.changes import Change
     from ebrule.rules.kind import Kind

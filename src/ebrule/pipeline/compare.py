@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ebrule.errors import ConflictError, Problem, VersionGoneError
-from ebrule.plan import Desired, Plan, invalid, make_plan
+from ebrule.pipeline.plan import Desired, Plan, invalid, make_plan
 from ebrule.rules.changes import canonical, merge3
 from ebrule.rules.kind import Rule
 
 if TYPE_CHECKING:
-    from ebrule.history import History
+    from ebrule.pipeline.history import History
+    from ebrule.pipeline.options import UpdateOptions
     from ebrule.rules.kind import Data
-    from ebrule.update_options import UpdateOptions
 
 
 @dataclass(frozen=True)

@@ -213,6 +213,8 @@ def test_differences_turn_round(one: Data, other: Data) -> None:
             {"targets": [{"url": "b"}]},
             [Change("targets[0]", {"url": "a"}, {"url": "b"})],
         ),
+        ({}, {"targets": [{"url": "a"}]}, [Change("targets", None, [{"url": "a"}])]),
+        ({"targets": ["a"]}, {"targets": ["b"]}, [Change("targets[0]", "a", "b")]),
     ],
     ids=str,
 )  # fmt: skip

@@ -224,6 +224,30 @@ def test_a_line_without_end_is_no_ledgers(
         list(read(descriptor))
 
 
+@pytest.mark.parametrize("read", [chain.forwards, chain.backwards])
+def test_the_longest_line_that_may_be_written_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[int], Iterator[Entry]]
+) -> None:
+    """A record of just the length that is allowed does not make its ledger unreadable; a byte more is refused."""
+    monkeypatch.setattr(chain, "MAX_LINE", 100)
+    longest = b"x" * 100
+
+    with opened(tmp_path, longest + b"\n") as descriptor:
+        assert [longest] == [entry.raw for entry in read(descriptor)]
+    with opened(tmp_path, longest + b"x\n") as descriptor, pytest.raises(LedgerError, match="longer than any"):
+        list(read(descriptor))
+
+
+def test_a_line_without_end_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a file that is one long line stops where no record can be that long."""
+    monkeypatch.setattr(chain, "MAX_LINE", 100)
+
+    with opened(tmp_path, b"x" * 8_000_000) as descriptor:
+        with pytest.raises(LedgerError):
+            list(chain.forwards(descriptor))
+        assert os.lseek(descriptor, 0, os.SEEK_CUR) < 2_000_000
+
+
 # --- proof ------------------------------------------------------------------------------------------------
 
 
@@ -312,6 +336,7 @@ def test_a_repaired_line_is_no_edit(verify: Verify, raw: bytes, records: int, re
         pytest.param(ledger(2) + TORN + b"\n", len(TORN), id="half-repaired"),
         pytest.param(ledger(2) + TORN + b"\n" + TORN, 2 * len(TORN), id="repair-torn-too"),
         pytest.param(ledger(2) + b"{}", 2, id="without-newline"),
+        pytest.param(ledger(3)[:-1], len(ledger(3)) - len(ledger(2)) - 1, id="whole-but-for-its-newline"),
     ],
 )
 def test_an_unfinished_tail_is_no_edit(verify: Verify, raw: bytes, torn_tail: int) -> None:
@@ -333,7 +358,7 @@ def test_an_edit_is_no_torn_line(verify: Verify, raw: bytes, line_number: int) -
     """What no killed writer leaves behind is told as an edit, and so is an edit beside a repaired line."""
     found = verify(raw)
 
-    assert found.line == line_number
+    assert (found.line, found.torn_tail) == (line_number, 0)
     assert "no repair record accounts for it" in str(found.problem)
 
 

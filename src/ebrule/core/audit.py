@@ -338,11 +338,13 @@ class AuditLog:
         Raises:
             LedgerError: the file cannot be read.
         """
+        applied: dict[str, int] = {}
         found = set()
         for record in self._history(rule_id, kind):
-            if record["type"] == "intent" and _in_region(record, region):
-                found.add(record.get("base_version"))
-            found.add(_applied_version(record))
+            if (version := _applied_version(record)) is not None:
+                applied[record["operation_id"]] = version
+            elif record["type"] == "intent" and _in_region(record, region):
+                found |= {record.get("base_version"), applied.get(record["operation_id"])}
         return sorted(version for version in found if isinstance(version, int))
 
     def _history(self, rule_id: str, kind: str) -> Iterator[Record]:

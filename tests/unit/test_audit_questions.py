@@ -1,0 +1,166 @@
+"""What settling and going back ask the ledger: is it one, who made a version, which are known, what has ended since."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ebrule.core.audit import AuditLog, Record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ONE, TWO, THREE = (f"01890000-0000-7000-8000-00000000000{number}" for number in (1, 2, 3))
+HERE = "eu-west-1"
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> AuditLog:
+    """A ledger that is not there yet."""
+    return AuditLog(tmp_path / "audit.jsonl")
+
+
+def write(log: AuditLog, record_type: str, operation_id: str = ONE, **fields: Any) -> None:
+    """Append a record about the rule ``demo``, unless ``fields`` name another."""
+    log.append(record_type, operation_id, **{"rule_id": "demo", "kind": "eventbridge", **fields})
+
+
+def update(log: AuditLog, operation_id: str, base: int, version: int | None = None, **fields: Any) -> None:
+    """Record an update from ``base`` to ``version``, the next one where none is given."""
+    about = {name: fields.pop(name) for name in ("rule_id", "kind") if name in fields}
+    region = fields.pop("region", HERE)
+    write(log, "intent", operation_id, base_version=base, region=region, before={}, after={}, **about)
+    write(log, "outcome", operation_id, **{"result": "updated", "version": version or base + 1, **about, **fields})
+
+
+# --- is it a ledger? --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "expected"), [(None, True), ("", True), ("name: my rule\n", False)])
+def test_what_can_be_a_ledger(log: AuditLog, text: str | None, expected: bool) -> None:
+    """No file and an empty one can become a ledger; another file is none."""
+    if text is not None:
+        log.path.write_text(text)
+
+    assert expected is log.is_one()
+
+
+def test_a_ledger_is_one(log: AuditLog) -> None:
+    """What records were written to is a ledger."""
+    write(log, "intent")
+
+    assert log.is_one()
+
+
+# --- what has ended since? --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("record_type", "fields", "expected"),
+    [
+        ("outcome", {"result": "updated"}, True),
+        ("outcome", {"result": "unknown"}, False),
+        ("resolution", {"state": "not_applied"}, True),
+        ("resolution", {"state": "unknown"}, False),
+        ("delivery", {"success": True}, False),
+    ],
+)
+def test_an_operation_that_ended_meanwhile_is_noticed(
+    log: AuditLog, record_type: str, fields: Record, expected: bool
+) -> None:
+    """Whoever looked at an open operation can see whether it was settled since, and not by what stood there before."""
+    write(log, "outcome", result="updated")
+    seen = log.end()
+    before = log.is_settled(ONE, since=seen)
+    write(log, "intent", TWO)
+    write(log, record_type, **fields)
+
+    assert (False, expected, False) == (
+        before, log.is_settled(ONE, since=seen), log.is_settled(TWO, since=seen),
+    )  # fmt: skip
+
+
+def test_all_of_a_new_ledger_is_since_its_end(log: AuditLog) -> None:
+    """A ledger that was not there yet is looked at from its beginning."""
+    seen = log.end()
+    write(log, "outcome", result="updated")
+
+    assert log.is_settled(ONE, since=seen)
+
+
+def test_a_half_line_is_not_behind_the_end(log: AuditLog) -> None:
+    """A record that another writer is at when somebody looks counts as written since."""
+    write(log, "intent")
+    whole = log.path.read_bytes()
+    write(log, "outcome", result="updated")
+    line = log.path.read_bytes()[len(whole) :]
+    log.path.write_bytes(whole + line[:40])
+    seen = log.end()
+    log.path.write_bytes(whole + line)
+
+    assert log.is_settled(ONE, since=seen)
+
+
+# --- who made a version? ----------------------------------------------------------------------------------
+
+
+def test_the_maker_of_a_version_is_the_operation_that_ended_with_it(log: AuditLog) -> None:
+    """Each version that a run made is told with that run's operation, and no other version is."""
+    update(log, ONE, 7)
+    update(log, TWO, 8, result="rolled_back")
+    write(log, "intent", THREE, base_version=9, region=HERE)
+    write(log, "outcome", THREE, result="unknown", version=10)
+
+    assert [None, ONE, TWO, None] == [log.maker_of("demo", "eventbridge", version) for version in (7, 8, 9, 10)]
+
+
+def test_a_settled_operation_made_its_version(log: AuditLog) -> None:
+    """What settling found out about an operation counts like its own outcome."""
+    write(log, "intent", base_version=7, region=HERE)
+    write(log, "resolution", state="applied", version=8)
+
+    assert log.maker_of("demo", "eventbridge", 8, region=HERE) == ONE
+
+
+@pytest.mark.parametrize("elsewhere", [{"region": "us-east-1"}, {"rule_id": "other"}, {"kind": "trigger"}], ids=str)
+def test_another_rule_has_other_makers(log: AuditLog, elsewhere: Record) -> None:
+    """The same version of another rule, of another kind, or in another region has its own maker."""
+    update(log, ONE, 7)
+    update(log, TWO, 7, **elsewhere)
+    update(log, THREE, 8, **elsewhere)
+
+    assert [ONE, None] == [log.maker_of("demo", "eventbridge", version, region=HERE) for version in (8, 9)]
+
+
+def test_what_no_intent_of_this_ledger_tells_of_has_no_maker(log: AuditLog) -> None:
+    """An outcome whose intent is in an older file does not say to which org it belongs: it names nobody."""
+    write(log, "outcome", result="updated", version=8)
+
+    assert log.maker_of("demo", "eventbridge", 8) is None
+
+
+# --- which versions are known? ----------------------------------------------------------------------------
+
+
+def test_versions_that_were_found_or_made_are_known(log: AuditLog) -> None:
+    """The versions to go back to are those that runs found and those that they made, each once, ascending."""
+    update(log, TWO, 20, 22)
+    update(log, ONE, 7)
+    write(log, "delivery", success=True)
+    write(log, "intent", THREE, base_version=8, region=HERE)
+    write(log, "outcome", THREE, result="failed", version=9)
+
+    assert [7, 8, 20, 22] == log.known_versions("demo", "eventbridge", region=HERE)
+
+
+@pytest.mark.parametrize("elsewhere", [{"region": "us-east-1"}, {"rule_id": "other"}, {"kind": "trigger"}], ids=str)
+def test_versions_of_another_rule_are_not_known(log: AuditLog, elsewhere: Record) -> None:
+    """What is told to go back to is of this rule, this kind and this region only, so that asking for it works."""
+    update(log, ONE, 7)
+    update(log, TWO, 30, **elsewhere)
+
+    known = log.known_versions("demo", "eventbridge", region=HERE)
+
+    assert [7, 8] == known
+    assert all(log.state_at("demo", "eventbridge", version, region=HERE) for version in known)

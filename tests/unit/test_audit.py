@@ -599,6 +599,16 @@ def test_operation_ids_sort_by_time() -> None:
     assert uuid.UUID(ids[0]).int >> 80 == start // 10**6
 
 
+@pytest.mark.parametrize(("nanoseconds", "fraction"), [(0, 0), (500_000, 2048), (999_999, 4095)])
+def test_an_operation_id_holds_the_millisecond_and_its_fraction(nanoseconds: int, fraction: int) -> None:
+    """As RFC 9562 lays it out: 48 bits of milliseconds, the version, 12 bits of their fraction, the variant."""
+    made = audit._uuid7(5_000_000 + nanoseconds, 1)
+
+    assert (5, 7, fraction, 0b10, 1) == (
+        made.int >> 80, made.int >> 76 & 0xF, made.int >> 64 & 0xFFF, made.int >> 62 & 0b11, made.int & (1 << 62) - 1,
+    )  # fmt: skip
+
+
 def test_operation_ids_are_pythons_own_where_it_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """From Python 3.14 on the standard library makes them."""
     monkeypatch.setattr(uuid, "uuid7", lambda: uuid.UUID(THREE), raising=False)

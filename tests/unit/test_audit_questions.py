@@ -23,15 +23,16 @@ def log(tmp_path: Path) -> AuditLog:
 
 def write(log: AuditLog, record_type: str, operation_id: str = ONE, **fields: Any) -> None:
     """Append a record about the rule ``demo``, unless ``fields`` name another."""
-    log.append(record_type, operation_id, **{"rule_id": "demo", "kind": "eventbridge", **fields})
+    about: dict[str, Any] = {"rule_id": "demo", "kind": "eventbridge", **fields}
+    log.append(record_type, operation_id, **about)
 
 
 def update(log: AuditLog, operation_id: str, base: int, version: int | None = None, **fields: Any) -> None:
     """Record an update from ``base`` to ``version``, the next one where none is given."""
-    about = {name: fields.pop(name) for name in ("rule_id", "kind") if name in fields}
-    region = fields.pop("region", HERE)
-    write(log, "intent", operation_id, base_version=base, region=region, before={}, after={}, **about)
-    write(log, "outcome", operation_id, **{"result": "updated", "version": version or base + 1, **about, **fields})
+    about: Record = {"region": HERE, **fields}
+    result = about.pop("result", "updated")
+    write(log, "intent", operation_id, base_version=base, before={}, after={}, **about)
+    write(log, "outcome", operation_id, result=result, version=version or base + 1, **about)
 
 
 # --- is it a ledger? --------------------------------------------------------------------------------------
@@ -72,6 +73,7 @@ def test_an_operation_that_ended_meanwhile_is_noticed(
     """Whoever looked at an open operation can see whether it was settled since, and not by what stood there before."""
     write(log, "outcome", result="updated")
     seen = log.end()
+    assert log.path.stat().st_size == seen
     before = log.is_settled(ONE, since=seen)
     write(log, "intent", TWO)
     write(log, record_type, **fields)
@@ -164,3 +166,54 @@ def test_versions_of_another_rule_are_not_known(log: AuditLog, elsewhere: Record
 
     assert [7, 8] == known
     assert all(log.state_at("demo", "eventbridge", version, region=HERE) for version in known)
+
+
+# --- what any record may hold -----------------------------------------------------------------------------
+
+
+def test_a_record_that_quotes_another_rule_is_not_about_it(log: AuditLog) -> None:
+    """A body that holds the words by which a rule's records are looked for tells nothing of that rule."""
+    quoted = {"rule_id": "demo", "kind": "eventbridge"}
+    write(log, "intent", rule_id="other", base_version=7, region=HERE, before=quoted, after=quoted)
+    write(log, "outcome", rule_id="other", result="updated", version=8, event=quoted)
+
+    assert log.last_applied("demo", "eventbridge") is None
+    assert log.known_versions("demo", "eventbridge") == []
+
+
+def test_only_lines_with_the_bytes_come(log: AuditLog) -> None:
+    """Asked for lines with some bytes, a ledger gives these, the last one first."""
+    for number in (1, 2, 1):
+        write(log, "intent", n=number)
+
+    found = [entry.record for entry in log.entries_backwards(b'"n":1')]
+
+    assert [1, 1] == [record["n"] for record in found if record]
+    assert len(found) == 2
+
+
+def test_half_a_character_in_an_outcome_leaves_nothing_open(log: AuditLog) -> None:
+    """An error that quotes text which UTF-8 cannot hold is an end like any other."""
+    write(log, "intent")
+    write(log, "outcome", result="failed", error="\ud83d")
+
+    assert log.open_intents() == []
+
+
+def test_an_operation_may_have_any_id(log: AuditLog) -> None:
+    """An operation whose id is no plain text is open like any other, and closed like any other."""
+    write(log, "intent", 'ü"1')
+    write(log, "intent", 'ü"2')
+    write(log, "outcome", 'ü"2', result="failed")
+
+    assert ['ü"1'] == [record["operation_id"] for record in log.open_intents()]
+
+
+def test_an_earlier_attempt_is_not_what_was_applied(log: AuditLog) -> None:
+    """Where the attempt that was applied has no body, the body of the one before it is not taken for it."""
+    write(log, "intent", base_version=7, after={"priority": 1})
+    write(log, "intent", base_version=7, after=None)
+    write(log, "outcome", result="updated", version=8)
+
+    assert log.state_at("demo", "eventbridge", 8) is None
+    assert log.last_applied("demo", "eventbridge") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -10,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -84,6 +86,17 @@ def test_the_time_is_utc_wherever_the_clock_is(path: Path) -> None:
     assert json.loads(path.read_text())["timestamp"] == "2026-01-02T03:04:05.000000Z"
 
 
+def test_the_time_is_utc_wherever_the_machine_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine in India writes the same timestamp."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "IST-5:30")
+        time.tzset()
+        write(AuditLog(path, now=lambda: NOW))
+    time.tzset()
+
+    assert json.loads(path.read_text())["timestamp"] == STAMP
+
+
 def test_the_clock_is_in_utc() -> None:
     """The clock that is used by default tells its zone."""
     assert audit.utc_now().tzinfo is timezone.utc
@@ -122,6 +135,35 @@ def test_what_cannot_be_recorded_leaves_no_trace(
     assert path.read_bytes() == before
 
 
+def test_the_longest_record_that_can_be_read_can_be_written(
+    log: AuditLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record of just the length that readers take is recorded; a byte more is refused."""
+    write(log)
+    monkeypatch.setattr(chain, "MAX_LINE", len(path.read_bytes()) - 1)
+    write(log)
+
+    assert log.verify().records == 2
+    with pytest.raises(LedgerError, match="too long to be recorded"):
+        write(log, base_version=10)
+
+
+def test_a_ledger_that_others_write_to_is_waited_for(path: Path) -> None:
+    """A writer waits as long as it may, looks before each pause whether it is to stop, and then gives up."""
+    AuditLog(path).prepare()
+    pauses: list[float] = []
+    looks: list[None] = []
+    waiting = AuditLog(path, lock_seconds=1.0, sleep=pauses.append, check_stop=lambda: looks.append(None))
+
+    with path.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(LedgerError, match="another process holds the ledger"):
+            write(waiting)
+
+    assert 1.0 == pytest.approx(sum(pauses), abs=0.1)
+    assert len(looks) == len(pauses)
+
+
 @pytest.mark.parametrize("name", ["schema", "type", "timestamp", "prev"])
 def test_a_field_cannot_replace_the_envelope(log: AuditLog, name: str) -> None:
     """What every record says is not for the caller to change."""
@@ -154,8 +196,10 @@ def test_another_file_is_left_alone(log: AuditLog, path: Path, step: Callable[[A
     path.write_text("name: my rule\n")
     path.chmod(0o644)
 
-    with pytest.raises(LedgerError, match="is no ledger"):
+    with pytest.raises(LedgerError, match="is no ledger") as caught:
         step(log)
+
+    assert "--audit-log" in str(caught.value.hint)
 
     assert path.read_text() == "name: my rule\n"
     assert path.stat().st_mode & 0o777 == 0o644
@@ -188,7 +232,7 @@ def test_a_torn_line_is_closed_off_and_accounted_for(log: AuditLog, path: Path) 
     torn = chain.digest(TORN)
     told = {"torn_bytes": len(TORN), "torn_sha256": torn, "torn_prev": head, "prev": torn}
     assert told.items() <= repair.items()
-    assert (repair["type"], repair["operation_id"], repair["rule_id"]) == ("repair", TWO, None)
+    assert ("repair", TWO, None, None) == tuple(repair[name] for name in ("type", "operation_id", "rule_id", "kind"))
     assert outcome["type"] == "outcome"
     assert log.verify().repaired == 1
 

@@ -75,7 +75,7 @@ class CommandLine:
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Start a command and return at once."""
         return subprocess.Popen(
-            [sys.executable, "-X", "dev", "-W", "error", "-m", "ebrule", *arguments],
+            [sys.executable, "-W", "error", "-m", "ebrule", *arguments],
             cwd=self.folder,
             env=self.environ,
             stdin=options.pop("stdin", subprocess.PIPE),

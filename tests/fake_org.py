@@ -26,7 +26,7 @@ from ebrule.core.pace import Pace
 from ebrule.core.reply import BrokenError, Reply, Request
 from ebrule.core.retry import retry_after
 from ebrule.core.updater import Hooks, Intent, Landed, Policy, Updater
-from ebrule.errors import EbruleError
+from ebrule.errors import EbruleError, Overlap
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Kind, Rule
 from ebrule.settings import Network, Org
@@ -302,6 +302,7 @@ class Update:
         self.org = org
         self.intents: list[Intent] = []
         self.merges: list[tuple[int, int]] = []
+        self.given_up: list[Overlap] = []
         self.notices: list[Notice] = []
         self.pace = Pace(deadline, clock=org.clock, random=lambda: 0.5, observe=self.notices.append)
         self._before_put = before_put
@@ -317,7 +318,7 @@ class Update:
             {**kind.content(base.data), **(wanted or {"priority": 60})},
             pace=self.pace,
             policy=policy or Policy(),
-            hooks=Hooks(self._intend, check, lambda was, now, _: self.merges.append((was.version, now.version))),
+            hooks=Hooks(self._intend, check, self._merged),
         )
 
     def interrupt(self, signum: int = signal.SIGTERM) -> None:
@@ -329,6 +330,10 @@ class Update:
         self.intents.append(intent)
         self.org.story.append(f"intent@{intent.base.version}")
         self._before_put(intent)
+
+    def _merged(self, was: Rule, present: Rule, overlaps: tuple[Overlap, ...]) -> None:
+        self.merges.append((was.version, present.version))
+        self.given_up += overlaps
 
     def run(self) -> Landed:
         """Run it, and check what holds for every run: no PUT without an intent of its own just before."""

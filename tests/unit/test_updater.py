@@ -373,6 +373,16 @@ def test_overwrite_takes_ours_and_keeps_what_is_disjoint() -> None:
     assert (update.org.rule["name"], update.org.rule["priority"]) == ("Theirs", 60)
     overwritten = [[overlap.theirs for overlap in intent.overwritten] for intent in update.intents]
     assert overwritten == [[], [70], [70, 80]]
+    assert [70, 80] == [overlap.theirs for overlap in update.given_up]
+
+
+def test_a_change_under_the_same_version_is_not_overwritten() -> None:
+    """Where the org shows other content under the base's version after a conflict, it is merged like any change."""
+    update = Update(FakeOrg(puts=(answers(409),), gets=(shows(7, **DISJOINT),)))
+    update.run()
+
+    assert ("Theirs", 60) == (update.org.rule["name"], update.org.rule["priority"])
+    assert [(7, 7)] == update.merges
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)

@@ -149,10 +149,10 @@ def test_order_that_means_nothing_makes_no_difference(rule: Data) -> None:
 @calm
 @given(rules, rules)
 def test_differences_turn_round(one: Data, other: Data) -> None:
-    """The way back has as many changes as the way there, and each change has two different sides."""
+    """There are changes on the way back exactly where there are some on the way, and each has two different sides."""
     there, back = diff(SHAPE, one, other), diff(SHAPE, other, one)
 
-    assert len(there) == len(back)
+    assert bool(there) == bool(back)
     assert all(canonical(change.before) != canonical(change.after) or "[" in change.path for change in there)
 
 

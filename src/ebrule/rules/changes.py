@@ -115,11 +115,11 @@ def _set_changes(path: str, before: list[Any], after: list[Any]) -> Iterator[Cha
 LONG_LIST = 500
 
 
-def _different_runs(one: list[str], other: list[str]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield where two lists differ: start and end in the one, start and end in the other.
+def _runs(one: list[str], other: list[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield which runs of two lists stand in each other's place: start and end in the one, start and end in the other.
 
-    Where much lies between the first difference and the last, all of it is one run: to compare each element with
-    each takes minutes.
+    What both begin and end with is left out. Where much lies in between, all of it is one run: to compare each
+    element with each takes minutes.
     """
     shorter = min(len(one), len(other))
     head = next((at for at in range(shorter) if one[at] != other[at]), shorter)
@@ -128,19 +128,18 @@ def _different_runs(one: list[str], other: list[str]) -> Iterator[tuple[int, int
     if max(len(old), len(new)) > LONG_LIST:
         yield head, head + len(old), head, head + len(new)
         return
-    for tag, begin, end, new_begin, new_end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag != "equal":
-            yield head + begin, head + end, head + new_begin, head + new_end
+    for _, begin, end, new_begin, new_end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        yield head + begin, head + end, head + new_begin, head + new_end
 
 
 def _list_changes(path: str, before: list[Any], after: list[Any]) -> Iterator[Change]:
     """Compare element by element: a taken element is named by its old place, any other by its new one."""
     one, other = [canonical(item) for item in before], [canonical(item) for item in after]
-    for begin, end, new_begin, new_end in _different_runs(one, other):
+    for begin, end, new_begin, new_end in _runs(one, other):
         old, new = range(begin, end), range(new_begin, new_end)
         pairs = min(len(old), len(new))
         for was, now in zip(old, new, strict=False):
-            if one[was] != other[now]:  # a long run may hold elements that are the same
+            if one[was] != other[now]:
                 yield Change(f"{path}[{now}]", before[was], after[now])
         yield from (Change(f"{path}[{index}]", before[index], None) for index in old[pairs:])
         yield from (Change(f"{path}[{index}]", None, after[index]) for index in new[pairs:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,18 @@ if TYPE_CHECKING:
     Check = Callable[[Any], bool]
     """Whether a condition holds for what the event has; :data:`MISSING` where it has nothing."""
 
-MISSING: Final = object()
+
+class Missing(enum.Enum):
+    """The type of ``MISSING``: an enum, whose one value shows as what it is."""
+
+    MISSING = "missing"
+
+    def __repr__(self) -> str:
+        """As messages call it."""
+        return self.value
+
+
+MISSING: Final = Missing.MISSING
 """Stands for what an event does not have. Null is something that an event has."""
 
 

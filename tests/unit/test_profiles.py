@@ -178,7 +178,6 @@ def test_a_file_that_is_named_must_be_there(home: Path) -> None:
     assert "cannot be read" in refused(None, EBRULE_CONFIG=str(home)).message
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
 def no_file(path: Path, what: str) -> None:
     """Make something that cannot be read to its end."""
     if what == "FIFO":
@@ -209,6 +208,7 @@ def test_a_shells_process_substitution_is_read(home: Path) -> None:
     os.close(reader)
 
 
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
 def test_a_file_of_somebody_else_stops_only_who_needs_it(own: Write) -> None:
     """As in a container whose home belongs to another user."""
     own("[x]\n").chmod(0)

@@ -61,9 +61,8 @@ class History:
         content: dict[str, Any] = self._redactor.restore(state.data, list(known))
         return content
 
-    def drift(self, plan: Plan) -> Drift | None:
-        """Return what others changed since this ledger's last update of the rule, or None where they did not."""
-        last = self.last()
+    def drift(self, last: KnownState | None, plan: Plan) -> Drift | None:
+        """Return what others changed since ``last``, this ledger's last update, or None where they did not."""
         if last is None or last.version >= plan.base.version:
             return None
         shape, redacted = self._kind.shape, self._redactor.data

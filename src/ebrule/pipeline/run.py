@@ -43,6 +43,7 @@ from ebrule.rules.kind import Rule, checked_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ebrule.core.audit import KnownState
     from ebrule.core.auth import Session
     from ebrule.core.client import Transport
     from ebrule.pipeline.options import UpdateOptions
@@ -96,6 +97,7 @@ class Run:
         rule_id = checked_id(options.rule_id) if options.rule_id is not None else None
         self.result = UpdateResult(rule_id=rule_id, kind=options.kind)
         self.desired: Desired | None = None
+        self.last: KnownState | None = None
         self.key = b""
         self.redactor = Redactor(self.key)
 
@@ -125,7 +127,7 @@ class Run:
             desired = self._load(load)
             with self._session() as session:
                 plan = self._read(session, desired)
-            self.result.drift = self._history(desired).drift(plan)
+            self.result.drift = self._history(desired).drift(self.last, plan)
             if not plan.is_empty:
                 self.result.result = "planned"
         except EbruleError as error:
@@ -228,12 +230,12 @@ class Run:
         reading = partial(fetch_rule, session.reader, kind, rule_id)
         history = self._history(desired)
         reads: list[Callable[[], Any]] = [reading, history.last, *reference_checks(session.reader, early)]
-        base, last, *found = read_all(self.pace, reads)
+        base, self.last, *found = read_all(self.pace, reads)
         _raise_any(desired, found)
         result.base_version = result.version = base.version
         # What an earlier run knew as a secret stays one, though this one reads it from the org.
         known = Redactor(self.key, desired.secrets | session.tokens.credentials)
-        self.redactor = known.knowing([desired.recorded, last and last.data], base.data)
+        self.redactor = known.knowing([desired.recorded, self.last and self.last.data], base.data)
         result.rule_name = self._name_of(base)
         compared = compare(desired, base, self.options, history)
         plan = compared.plan

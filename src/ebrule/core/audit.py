@@ -20,14 +20,14 @@ import re
 import secrets
 import time
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from ebrule.core import chain
+from ebrule.core import chain, states
 from ebrule.core.chain import GENESIS, Entry, Record, Verification
 from ebrule.core.live_runs import LiveRuns
 from ebrule.core.shared_file import SharedFile
+from ebrule.core.states import KnownState, applied_version, in_region
 from ebrule.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ __all__ = [
 _BEGUN = re.compile(
     rb'{"schema":1,"type":"intent","timestamp":"[^"\\]*","operation_id":"([\x20-\x21\x23-\x5b\x5d-\x7e]*)"'
 )
-_APPLIED_RESULTS = ("updated", "rolled_back")
 
 
 def utc_now() -> datetime:
@@ -70,20 +69,6 @@ def _uuid7(nanoseconds: int, random: int) -> uuid.UUID:
     milliseconds, rest = divmod(nanoseconds, 1_000_000)
     fraction = (rest << 12) // 1_000_000
     return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random)
-
-
-@dataclass(frozen=True)
-class KnownState:
-    """A rule as the ledger saw it: ``data`` is the body of ``version``, with secrets redacted.
-
-    ``base_version`` is the one that the operation which tells of it began with.
-    """
-
-    version: int
-    base_version: int
-    data: dict[str, Any]
-    operation_id: str
-    timestamp: str
 
 
 class AuditLog:
@@ -277,12 +262,10 @@ class AuditLog:
         Raises:
             LedgerError: the file cannot be read.
         """
-        made = {
-            record["operation_id"] for record in self._history(rule_id, kind) if _applied_version(record) == version
-        }
+        made = {record["operation_id"] for record in self._history(rule_id, kind) if applied_version(record) == version}
         intents = (record for record in self._history(rule_id, kind) if record["type"] == "intent")
         return next(
-            (each["operation_id"] for each in intents if each["operation_id"] in made and _in_region(each, region)),
+            (each["operation_id"] for each in intents if each["operation_id"] in made and in_region(each, region)),
             None,
         )
 
@@ -297,20 +280,7 @@ class AuditLog:
         Raises:
             LedgerError: the file cannot be read.
         """
-        applied: dict[str, int] = {}  # version by operation, until its last intent is met
-        newest: KnownState | None = None
-        for record in self._history(rule_id, kind):
-            operation_id = record["operation_id"]
-            if (version := _applied_version(record)) is not None:
-                applied.setdefault(operation_id, version)
-            elif record["type"] == "intent" and operation_id in applied:
-                state = _state(record, applied.pop(operation_id), "after")
-                if state and _in_region(record, region):
-                    newest = max(state, newest or state, key=lambda known: known.version)
-            # A newer version than this one was sent after this one's intent: it would have been met by now.
-            if newest and all(version <= newest.version for version in applied.values()):
-                return newest
-        return newest
+        return states.last_applied(self._history(rule_id, kind), region)
 
     def state_at(self, rule_id: str, kind: str, version: int, *, region: str | None = None) -> KnownState | None:
         """A rule at ``version``, as a run found it or left it; where several did, as the last one tells.
@@ -318,19 +288,7 @@ class AuditLog:
         Raises:
             LedgerError: the file cannot be read.
         """
-        applied: set[str] = set()
-        for record in self._history(rule_id, kind):
-            if _applied_version(record) == version:
-                applied.add(record["operation_id"])
-            if record["type"] != "intent" or not _in_region(record, region):
-                continue
-            side = "before" if record.get("base_version") == version else None
-            if record["operation_id"] in applied:
-                side = "after"
-                applied.discard(record["operation_id"])
-            if side and (state := _state(record, version, side)):
-                return state
-        return None
+        return states.state_at(self._history(rule_id, kind), version, region)
 
     def known_versions(self, rule_id: str, kind: str, *, region: str | None = None) -> list[int]:
         """The versions of a rule that `state_at` may know, ascending.
@@ -338,14 +296,7 @@ class AuditLog:
         Raises:
             LedgerError: the file cannot be read.
         """
-        applied: dict[str, int] = {}
-        found = set()
-        for record in self._history(rule_id, kind):
-            if (version := _applied_version(record)) is not None:
-                applied[record["operation_id"]] = version
-            elif record["type"] == "intent" and _in_region(record, region):
-                found |= {record.get("base_version"), applied.get(record["operation_id"])}
-        return sorted(version for version in found if isinstance(version, int))
+        return states.known_versions(self._history(rule_id, kind), region)
 
     def _history(self, rule_id: str, kind: str) -> Iterator[Record]:
         """The records of one rule, the newest first."""
@@ -379,24 +330,3 @@ def _is_settled(record: Record) -> bool:
     if record["type"] == "outcome":
         return bool(record.get("result") != "unknown")
     return record["type"] == "resolution" and record.get("state") in {"applied", "not_applied"}
-
-
-def _applied_version(record: Record) -> int | None:
-    """The version that the record says its operation made, if it does."""
-    applied = (record["type"] == "outcome" and record.get("result") in _APPLIED_RESULTS) or (
-        record["type"] == "resolution" and record.get("state") == "applied"
-    )
-    version = record.get("version")
-    return version if applied and isinstance(version, int) and not isinstance(version, bool) else None
-
-
-def _in_region(record: Record, region: str | None) -> bool:
-    return region is None or record.get("region") == region
-
-
-def _state(intent: Record, version: int, side: str) -> KnownState | None:
-    data = intent.get(side)
-    base = intent.get("base_version")
-    if not isinstance(data, dict) or not isinstance(base, int):
-        return None
-    return KnownState(version, base, data, intent["operation_id"], intent["timestamp"])

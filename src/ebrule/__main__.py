@@ -13,7 +13,7 @@ def main() -> None:
     from ebrule.cli.signals import stop_on_signals  # noqa: PLC0415 - signals must be handled before anything slow
 
     with stop_on_signals():
-        from ebrule.cli.app import run  # noqa: PLC0415
+        from ebrule.cli.app import run  # noqa: PLC0415 - within what turns a signal into its exit code
 
         code = run(sys.argv[1:])
     _let_go(sys.stdout)

@@ -22,12 +22,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import httpx
 import yaml
+from pydantic import SecretStr
 
+from ebrule import EbruleError, Options, Pace, UpdateOptions, load_settings, update_rule
+from ebrule.core.client import HttpxTransport
+from ebrule.settings import Network
+from reliability import rivals
 from reliability.history import Claim, Verdict, Version, cells_of, judge, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from sandbox_process import SandboxProcess
 
@@ -82,14 +88,6 @@ class Job:
 
 def ebrule_round(job: Job, number: int) -> Claim:
     """Make one edit with the library, as a long-lived program would; return what it said of it."""
-    # Imported here, since the rivals' processes need none of it.
-    import httpx  # noqa: PLC0415
-    from pydantic import SecretStr  # noqa: PLC0415
-
-    from ebrule import EbruleError, Options, Pace, UpdateOptions, load_settings, update_rule  # noqa: PLC0415
-    from ebrule.core.client import HttpxTransport  # noqa: PLC0415
-    from ebrule.settings import Network  # noqa: PLC0415
-
     chance = random.Random(f"{job.seed} {job.writer} {number}")  # noqa: S311 - repeatable by intent
     target, value = job.edit(number)
     targets = [{"id": each, **({"url": value} if each == target else {})} for each in job.targets]
@@ -136,13 +134,7 @@ def ebrule_round(job: Job, number: int) -> Claim:
 def worker() -> None:
     """Do what standard input says: first a job, then for each line so many rounds, with a claim for each."""
     job = Job(**json.loads(sys.stdin.readline()))
-    one_round: Callable[[Job, int], Claim] = ebrule_round
-    if job.algorithm == "ebrule":
-        import ebrule.pipeline.update  # noqa: F401, PLC0415 - imported before the start, not within the race
-    else:
-        from reliability import rivals  # noqa: PLC0415
-
-        one_round = rivals.one_round
+    one_round = ebrule_round if job.algorithm == "ebrule" else rivals.one_round
     _say("ready")
     number = 0
     for line in sys.stdin:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ebrule import UpdateOptions
 from reliability.faulty_proxy import KINDS, Chance, Fault, FaultyProxy
 from reliability.fleet import Fleet, Ground, Job, prepare, user_round
 from reliability.history import LIVE, Claim, Verdict, cells_of
@@ -205,9 +206,6 @@ class Simulated:
 
 def converge(seed: int, *, writers: int, races: int) -> list[Simulated]:
     """Promise 9, simulated: ebrule's waits, and for comparison those of client-go."""
-    # The attempts that `ebrule update` has by default.
-    from ebrule import UpdateOptions  # noqa: PLC0415 - only this proof needs it
-
     found = []
     for name, wait, attempts in (
         ("ebrule", ours, UpdateOptions().max_attempts),

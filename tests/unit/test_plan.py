@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 from ebrule.errors import InvalidRuleError, UsageError
 from ebrule.pipeline.plan import Plan, load_rule, make_plan, validate_rule
 from ebrule.rulefile import dump_yaml
+from ebrule.rules import registry
 from ebrule.rules.changes import Change, diff
 from ebrule.rules.kind import Rule
 from fake_org import RULE_ID, demo_rule
@@ -241,10 +243,6 @@ def test_a_kind_that_there_is_not(write: Write, text: str) -> None:
 
 def test_kinds_that_disagree(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command line and the file naming two different kinds is wrong usage."""
-    import dataclasses  # noqa: PLC0415
-
-    from ebrule.rules import registry  # noqa: PLC0415
-
     other = dataclasses.replace(registry.KINDS["eventbridge"], name="other")
     monkeypatch.setitem(registry.KINDS, "other", other)
     with pytest.raises(UsageError, match=r"--kind says other, and .*rule\.yaml says eventbridge") as caught:

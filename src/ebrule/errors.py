@@ -9,7 +9,7 @@
     ├── RuleNotFoundError          6   no such rule
     ├── UnavailableError           7   network, 5xx, rate limit past the deadline, attempts spent
     ├── UnknownOutcomeError        9   the write may or may not have happened
-    ├── LedgerError               11   the ledger cannot be written, so nothing was sent
+    ├── LedgerError               11   the ledger cannot be written, or is broken, so nothing was sent
     └── InterruptedRunError  130/143   SIGINT or SIGTERM, and this run changed nothing
 
 Whatever else leaves a command is a bug in ebrule and ends with 1.
@@ -196,7 +196,7 @@ class UnknownOutcomeError(EbruleError):
 
 
 class LedgerError(EbruleError):
-    """The ledger cannot be written, so nothing is sent."""
+    """The ledger cannot be written, or cannot be relied on, so nothing is sent."""
 
     exit_code = ExitCode.LEDGER
     code = "ledger"

@@ -256,6 +256,41 @@ def test_an_unknown_version_names_the_known_ones(ebrule: CommandLine) -> None:
     assert (2, True) == (ran.code, "It knows: 7, 8." in ran.err)
 
 
+@pytest.mark.parametrize(
+    ("was", "edited", "words"),
+    [
+        (b'"priority":10', b'"priority":90', "line 2 does not continue the line before"),
+        (b'"type":"outcome"', b'"type";"outcome"', "line 2 is not JSON"),
+    ],
+    ids=["another state", "no record"],
+)
+def test_a_broken_ledger_leads_nowhere(
+    ebrule: CommandLine, sandbox: SandboxProcess, was: bytes, edited: bytes, words: str
+) -> None:
+    """An edited ledger's states are not gone back to: that ends with 11, the line, and two ways on."""
+    ebrule("update", "-f", ebrule.rule())
+    before = content(sandbox)
+    ebrule.ledger.write_bytes(ebrule.ledger.read_bytes().replace(was, edited, 1))
+    previewed = ebrule(*ROLLBACK, "--dry-run")
+    ran = ebrule(*ROLLBACK, "-o", "json")
+
+    assert (11, 11, "broken-ledger") == (previewed.code, ran.code, ran.json["error"]["code"])
+    assert f"{ebrule.ledger} is broken: {words}" in ran.err
+    assert "ebrule audit verify" in ran.err
+    assert "ebrule show demo-rule --kind eventbridge -o yaml" in ran.err
+    assert before == content(sandbox)
+
+
+def test_a_torn_line_breaks_nothing(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """What a killed run left half written does not keep a rollback from its way."""
+    was = content(sandbox)
+    ebrule("update", "-f", ebrule.rule())
+    with ebrule.ledger.open("ab") as file:
+        file.write(b'{"schema":1,"type":"intent","timest')
+
+    assert (0, was) == (ebrule(*ROLLBACK).code, content(sandbox))
+
+
 def test_a_rollback_is_announced(ebrule: CommandLine) -> None:
     """The webhook gets the event of an update, with the restored rule."""
     ebrule("update", "-f", ebrule.rule())

@@ -16,7 +16,7 @@ MEANINGS: dict[ExitCode, tuple[str, str]] = {
     ExitCode.FOLLOW_UP_PENDING: ("applied, but webhook or record pending", "as the file says"),
     ExitCode.UNKNOWN: ("the write may or may not have happened", "see audit resolve"),
     ExitCode.DIFFERENCES: ("differences found (with --exit-code)", "untouched"),
-    ExitCode.LEDGER: ("ledger not writable, so nothing was sent", "untouched"),
+    ExitCode.LEDGER: ("ledger unwritable or broken, nothing sent", "untouched"),
     ExitCode.SIGINT: ("interrupted by SIGINT", "untouched"),
     ExitCode.SIGTERM: ("interrupted by SIGTERM", "untouched"),
 }

@@ -27,7 +27,8 @@ Examples:
   ebrule rollback --rule-id demo-rule --on-conflict merge   keep others' work
 
 It is an update like any other: recorded, announced, and with a version of its own. What others changed since this
-ledger's last update is not undone unawares: that ends with exit code 5.
+ledger's last update is not undone unawares: that ends with exit code 5. A ledger that `ebrule audit verify` finds
+broken leads nowhere: that ends with 11.
 """
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ebrule.core.audit import AuditLog
-from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
+from ebrule.errors import InvalidRuleError, LedgerError, Problem, Source, UsageError
 from ebrule.pipeline.patch import laid_over, parse_assignment
 from ebrule.redaction import Redactor, holds_redacted, present_key
 from ebrule.rules.kind import Kind, checked_id
@@ -105,13 +105,14 @@ def load_recorded(
 
     Raises:
         UsageError: the ledger does not know such a state.
-        LedgerError: it cannot be read.
+        LedgerError: it cannot be read, or its chain is broken.
     """
     kind, region = kind_named(options.kind or DEFAULT_KIND, settings.kinds), settings.require_org().name
     if options.rule_id is None:
         raise UsageError("which rule?", hint="--rule-id ID", code="no-rule-id")
     rule_id = checked_id(options.rule_id)
     ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=pace.check)
+    _check_whole(ledger, kind, rule_id)
     last = ledger.last_applied(rule_id, kind.name, region=region)
     if last is None:
         hint = (
@@ -134,3 +135,17 @@ def load_recorded(
         tuple(parse_assignment(text, environ) for text in options.assignments),
         Source(f"version {version} in the ledger"),
     )
+
+
+def _check_whole(ledger: AuditLog, kind: Kind, rule_id: str) -> None:
+    """Raise :class:`LedgerError` where a line was changed: the state could be found by any of them."""
+    found = ledger.verify()
+    if found.ok:
+        return
+    hint = (
+        "What is wrong: ebrule audit verify\n"
+        f"To go on without the ledger: ebrule show {rule_id} --kind {kind.name} -o yaml > rule.yaml, "
+        "put it right, and: ebrule update --file rule.yaml"
+    )
+    message = f"the ledger {ledger.path} is broken: line {found.line} {found.problem}. Nothing was sent."
+    raise LedgerError(message, hint=hint, code="broken-ledger")

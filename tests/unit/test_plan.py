@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ebrule.errors import InvalidRuleError, UsageError
+from ebrule.pipeline.patch import parse_assignment
 from ebrule.pipeline.plan import Plan, load_rule, make_plan, validate_rule
 from ebrule.rulefile import dump_yaml
 from ebrule.rules import registry
@@ -220,6 +221,40 @@ def test_an_id_that_is_no_text(write: Write) -> None:
 def test_a_file_that_is_no_mapping(write: Write, text: str) -> None:
     """A file without a mapping in it is refused before anything is looked for in it."""
     assert len(refused(write(text))) == 1
+
+
+# --- values of the command line -----------------------------------------------------------------------------
+
+
+def test_values_of_the_command_line_stand_in_for_the_files(write: Write) -> None:
+    """``--set`` is laid over the file, and what the environment put into it is as secret as what is in the file."""
+    url = {"URL": "https://hidden.example.com"}
+    assignments = (parse_assignment("priority=60", {}), parse_assignment("targets[t2].url=${env:URL}", url))
+    rule_file = load_rule(write(GOOD), environ=ENVIRON, assignments=assignments)
+
+    assert 60 == rule_file.fields["priority"]
+    assert {"id": "t2", "url": url["URL"]} == rule_file.fields["targets"][1]
+    assert {"s3cret", url["URL"]} == rule_file.secrets
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ("priority=0", [("priority-range", None), ("unknown-value", 5), ("bad-target-id", 15)]),
+        ("targets[t2].id=c d", [("bad-target-id", None), ("unknown-value", 5), ("bad-target-id", 15)]),
+        ("targets[t1]=null", [("bad-target-id", None), ("unknown-value", 5)]),
+        ("targets[2]=null", [("unknown-value", 5)]),
+        ("status=null", [("unknown-value", None), ("bad-target-id", 15)]),
+    ],
+)
+def test_a_value_of_the_command_line_has_no_place_in_the_file(
+    write: Write, assignment: str, expected: list[tuple[str, int | None]]
+) -> None:
+    """A problem points to a line only where that line says what is wrong; a list that lost an element has none."""
+    text = GOOD.replace("status: enabled", "status: on-hold") + "  - id: a b\n"
+    problems = refused(write(text), assignments=(parse_assignment(assignment, {}),))
+
+    assert expected == [(problem.id, problem.line) for problem in problems]
 
 
 # --- kinds --------------------------------------------------------------------------------------------------

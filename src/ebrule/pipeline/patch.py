@@ -87,7 +87,9 @@ def patched(document: Document, shape: Shape, assignments: Iterable[Assignment])
     """
     data, paths, secrets = deepcopy(document.data), set(document.assigned), set(document.secrets)
     for assignment in assignments:
-        paths.add(assign(data, shape, assignment))
+        path = assign(data, shape, assignment)
+        # Where a list lost an element, the others no longer stand where the text has them.
+        paths.add(path[:-1] if assignment.value is None and isinstance(path[-1], int) else path)
         secrets |= assignment.secrets
     return replace(document, data=data, assigned=frozenset(paths), secrets=frozenset(secrets))
 

@@ -63,18 +63,28 @@ def test_paths_and_values(text: str, path: tuple[str, ...], value: Any) -> None:
         "a]=1",
         "a[]=1",
         "a[b]c=1",
-        "id=x",
-        "version=8",
-        "kind=trigger",
         f"targets[t1]{'.a' * 30}=1",
         "name\udcff=x",
     ],
 )
 def test_what_is_no_assignment(text: str) -> None:
-    """A path that cannot be read, or is not the rule's own, is a wrong command line."""
+    """A path that cannot be read is a wrong command line, and the hint shows what a path looks like."""
     with pytest.raises(UsageError) as caught:
         parse_assignment(text, {})
-    assert "bad-set" == caught.value.code
+    assert ("bad-set", "--set needs PATH=VALUE") == (caught.value.code, caught.value.message)
+    assert "targets[crm].url" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "option"),
+    [("id=x", "id", "--rule-id"), ("version=8", "version", "--expect-version"), ("kind=trigger", "kind", "--kind")],
+)
+def test_what_has_an_option_of_its_own_is_not_set(text: str, name: str, option: str) -> None:
+    """What says which rule is meant is no field of it: the hint names the option to use."""
+    with pytest.raises(UsageError) as caught:
+        parse_assignment(text, {})
+    assert ("bad-set", f"--set cannot change {name}") == (caught.value.code, caught.value.message)
+    assert f"Use {option}." == caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -86,7 +96,11 @@ def test_values_that_a_file_could_not_have_either(value: str) -> None:
     """Unset variables, doubled keys, unknown substitutions and endless numbers are errors here as in a file."""
     with pytest.raises(InvalidRuleError) as caught:
         parse_assignment(f"name={value}", {})
-    assert ("--set name", None) == (caught.value.source and caught.value.source.name, caught.value.problems[0].line)
+    problem = caught.value.problems[0]
+    assert "--set name is not right. Nothing was sent." == caught.value.message
+    assert ("--set name", ("name",), None, None) == (
+        caught.value.source and caught.value.source.name, problem.path, problem.line, problem.column,
+    )  # fmt: skip
 
 
 def test_a_value_from_the_environment_is_a_secret() -> None:
@@ -125,7 +139,7 @@ def test_null_takes_a_key_away() -> None:
     assert "url" not in patched("targets[0].url=null", "targets[t2]=null")["targets"][0]
     assert "headers" not in patched("targets[t2]=null", "targets[t1].headers=null")["targets"][0]
     assert {"type": "Workflow", "id": "flow-1"} == patch.over(Rule("t", 1, trigger))["target"]
-    assert patched() == patched("targets[t2].headers.X-A=null")
+    assert patched() == patched("targets[t2].headers.X-A=null") == patched("targets[t1].headers.X-A=null")
 
 
 @pytest.mark.parametrize(
@@ -133,10 +147,6 @@ def test_null_takes_a_key_away() -> None:
     [
         ('targets[t1].headers={"X-Source": "${keep}"}', "nothing-to-keep"),
         (f"targets[{'9' * 5000}].url=x", "no-such-path"),
-        ("targets[nope].url=x", "no-such-path"),
-        ("conditions[9].value=x", "no-such-path"),
-        ("conditions[-1].value=x", "no-such-path"),
-        ("priority.x=1", "no-such-path"),
         ("priority=5000", "priority-range"),
         ("priority=high", "wrong-type"),
         ("prioritee=5", "unknown-key"),
@@ -149,6 +159,38 @@ def test_what_comes_of_it_must_be_right(text: str, problem: str) -> None:
     with pytest.raises(InvalidRuleError) as caught:
         patched(text)
     assert [problem] == [each.id for each in caught.value.problems]
+    assert ("--set", "--set is not right. Nothing was sent.") == (
+        caught.value.source and caught.value.source.name, caught.value.message,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "message"),
+    [
+        ("targets[nope].url=x", ("targets", "nope"), "targets has no element nope"),
+        ("conditions[1].value=x", ("conditions", "1"), "conditions has no element 1"),
+        ("conditions[-1].value=x", ("conditions", "-1"), "conditions has no element -1"),
+        ("priority.x=1", ("priority", "x"), "priority has no parts"),
+        ("targets[t1].url.x=1", ("targets", 0, "url", "x"), "targets[0].url has no parts"),
+    ],
+)
+def test_a_path_that_leads_nowhere(text: str, path: tuple[str | int, ...], message: str) -> None:
+    """It is told how far the path leads, and what one looks like."""
+    with pytest.raises(InvalidRuleError) as caught:
+        patched(text)
+    (problem,) = caught.value.problems
+    assert ("no-such-path", path, message) == (problem.id, problem.path, problem.message)
+    assert "conditions[0].value" in (problem.hint or "")
+
+
+def test_keep_has_a_set_of_its_own() -> None:
+    """``${keep}`` within a value is told with its place in it, and the hint shows how to say it."""
+    with pytest.raises(InvalidRuleError) as caught:
+        patched('targets[t1].headers={"X-Source": "${keep}"}')
+    (problem,) = caught.value.problems
+    assert ("targets", "t1", "headers") == problem.path
+    assert "${keep} stands within another value, at X-Source" == problem.message
+    assert "--set 'targets[crm].url=${keep}'" in (problem.hint or "")
 
 
 def test_no_message_shows_a_secret() -> None:

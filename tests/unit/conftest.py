@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,3 +56,11 @@ def wire() -> Iterator[Callable[..., ScriptedTransport]]:
     yield make
     for transport in made:
         transport.check_all_used()
+
+
+@pytest.fixture
+def never() -> Iterator[threading.Event]:
+    """Something that calls wait for and that does not come before the test is over."""
+    event = threading.Event()
+    yield event
+    event.set()

@@ -17,17 +17,9 @@ from ebrule.core.pace import CALLS_AT_ONCE, GRACE_SECONDS, OutOfTimeError, Pace,
 from ebrule.errors import InterruptedRunError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 T = TypeVar("T")
-
-
-@pytest.fixture
-def never() -> Iterator[threading.Event]:
-    """Something that calls wait for and that does not come before the test is over."""
-    event = threading.Event()
-    yield event
-    event.set()
 
 
 def raising(error: BaseException, after: threading.Event | None = None) -> Callable[[], None]:

@@ -12,7 +12,7 @@ from clocks import FakeClock, ScriptedTransport, reply
 from ebrule.core.auth import Session, connect
 from ebrule.core.notices import Waiting
 from ebrule.core.pace import Pace
-from ebrule.core.reads import MAX_RETRIES, RATE_LIMITED_TRIES, TRIES, Patience
+from ebrule.core.reads import MAX_RETRIES, RATE_LIMITED_TRIES, TRIES, Patience, read_all
 from ebrule.core.reply import BrokenError, NotSentError, Request, UntrustedHostError
 from ebrule.errors import AccessError, EbruleError, InvalidRuleError, UnavailableError
 from ebrule.settings import Network, Org
@@ -85,6 +85,7 @@ def test_tries_come_to_an_end(patience: Patience, wire: Wire, outcome: Outcome, 
     with pytest.raises(EbruleError) as caught:
         asking(patience, wire(*[outcome] * tries))
     assert code == caught.value.code
+    assert caught.value.message.startswith("reading x: ")
 
 
 def test_an_error_is_chained_to_its_cause(patience: Patience, wire: Wire) -> None:
@@ -115,6 +116,26 @@ def test_a_503s_wait_is_honoured(patience: Patience, wire: Wire, clock: FakeCloc
     """``Retry-After`` counts on whatever reply it stands."""
     asking(patience, wire(reply(503, retry_after="7"), reply(200)))
     assert clock.sleeps == [7.5]
+
+
+@pytest.mark.parametrize(("status", "earliest"), [(429, 42.5), (503, 0.0)], ids=["of-the-token", "of-one-resource"])
+def test_a_rate_limit_holds_for_the_reads_beside_too(
+    patience: Patience, wire: Wire, clock: FakeClock, status: int, earliest: float
+) -> None:
+    """While one read waits out a rate limit, no other is sent; another kind of wait is its own affair."""
+    sent: list[float] = []
+
+    def send(_: Request) -> Reply:
+        sent.append(clock.monotonic())
+        return reply(200)
+
+    def another() -> None:
+        clock.during_sleep = lambda: None
+        asking(patience, wire(otherwise=send))
+
+    clock.during_sleep = another
+    asking(patience, wire(reply(status, retry_after="42"), reply(200)))
+    assert [earliest] == sent
 
 
 @pytest.mark.parametrize(
@@ -235,12 +256,12 @@ def test_time_that_went_by_counts(patience: Patience, wire: Wire, clock: FakeClo
     assert clock.sleeps == [10.0]
 
 
-def test_a_write_waits_for_room_too(patience: Patience, wire: Wire, clock: FakeClock) -> None:
-    """The window is the same for reads and writes."""
+def test_a_write_waits_for_room_too(patience: Patience, wire: Wire, notices: list[Notice]) -> None:
+    """The window is the same for reads and writes, and whoever watches is told why nothing is sent."""
     patience.hold()
     asking(patience, wire(reply(200, **full(300))))
     patience.hold()
-    assert clock.sleeps == [60.0]
+    assert [Waiting("close to the org's rate limit", 60.0, 1, RATE_LIMITED_TRIES, left=120.0)] == notices
 
 
 def test_a_window_past_the_deadline_ends_the_run(patience: Patience, wire: Wire, clock: FakeClock) -> None:
@@ -288,3 +309,20 @@ def test_any_other_answer_is_an_error(wire: Wire, pace: Pace, answer: Any, error
     with pytest.raises(error) as caught:
         read(wire, pace, answer)
     assert code == caught.value.code
+    assert caught.value.message.startswith("reading x: ")
+
+
+# --- several reads at once ------------------------------------------------------------------------
+
+
+def test_reads_beside_each_other_come_in_order(pace: Pace) -> None:
+    """Each result stands where its read stood."""
+    assert read_all(pace, [lambda: "rule", lambda: "target"]) == ["rule", "target"]
+
+
+def test_a_read_that_does_not_end_is_given_up(never: threading.Event) -> None:
+    """At the deadline it is told that the org did not answer, and what allows more time."""
+    with pytest.raises(UnavailableError) as caught:
+        read_all(Pace(30.0, clock=FakeClock(patience=0.02)), [lambda: never.wait(30)])
+    assert ("past-deadline", "the org did not answer before the deadline") == (caught.value.code, caught.value.message)
+    assert "--deadline" in (caught.value.hint or "")

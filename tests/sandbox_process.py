@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
@@ -139,6 +140,11 @@ class SandboxProcess:
             "SELECT status FROM requests WHERE method LIKE ? AND path LIKE ? ORDER BY seq", (method, path)
         )
         return [status for (status,) in rows]
+
+    def answered(self) -> list[datetime]:
+        """Read when each of the requests so far was answered, in the order in which they were taken down."""
+        rows = self._query("SELECT time FROM requests ORDER BY seq", ())
+        return [datetime.fromisoformat(time.replace("Z", "+00:00")) for (time,) in rows]
 
     def reset(self) -> None:
         """Put the initial data back."""

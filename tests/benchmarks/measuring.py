@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
+import textwrap
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 RUNS: Final = 7
 """How many times each command is run, of which the median is told."""
+
+LONGEST_COMMAND: Final = 300
+"""How many characters of a command are told; some name thousands of files."""
 
 MACHINE: Final = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
@@ -30,19 +35,35 @@ class Measured:
     peak_bytes: int
 
 
-def run(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Measured:
-    """Run a command to its end; raises RuntimeError, with what it said, where it fails."""
+def run(command: Sequence[str], **settings: str) -> Measured:
+    """Run a command to its end, as a user would who has set nothing but ``settings``.
+
+    Raises:
+        SystemExit: The command failed, so there is nothing to tell; the message is what it said.
+    """
     launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
-    done = subprocess.run([*launcher, *command], env=environ, check=True, capture_output=True)
-    found = json.loads(done.stdout)
+    found = json.loads(output([*launcher, *command], **settings).stdout)
     if found["exit_code"] != 0:
-        raise RuntimeError(f"{command} ended with {found['exit_code']}: {found['said']}")
+        raise _failed(command, found["exit_code"], found["said"])
     return Measured(found["seconds"], found["cpu_seconds"], found["peak_bytes"])
 
 
-def plain_environ() -> dict[str, str]:
+def output(command: Sequence[str], **settings: str) -> subprocess.CompletedProcess[str]:
+    """Return what a command prints; everything else is as with ``run``."""
+    done = subprocess.run(command, env=_plain_environ() | settings, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise _failed(command, done.returncode, done.stdout + done.stderr)
+    return done
+
+
+def _plain_environ() -> dict[str, str]:
     """Return the environment of a user who has set nothing, in which Python keeps what it compiles."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+
+
+def _failed(command: Sequence[str], exit_code: int, said: str) -> SystemExit:
+    line = textwrap.shorten(shlex.join(command), LONGEST_COMMAND)
+    return SystemExit(f"error: {line} ended with {exit_code}:\n{said}")
 
 
 @dataclass(frozen=True)
@@ -57,7 +78,7 @@ class Line:
 class Plot:
     """A plot that ``plot.py`` draws into a file of that name; ``x`` and ``y`` say what is measured, with its unit.
 
-    Both axes are logarithmic where ``logarithmic``; otherwise both begin at 0.
+    The axes that ``logarithmic`` names go by powers of ten, any other begins at 0.
     """
 
     name: str
@@ -65,7 +86,7 @@ class Plot:
     x: str
     y: str
     lines: list[Line]
-    logarithmic: bool = False
+    logarithmic: Literal["", "x", "xy"] = ""
 
 
 @dataclass(frozen=True)
@@ -76,9 +97,7 @@ class Results:
     table: str
     rows: list[dict[str, Any]]
     plots: list[Plot] = field(default_factory=list)
-    machine: str = (
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    )
+    machine: str = MACHINE
     load: tuple[float, float, float] = field(default_factory=os.getloadavg)
 
     def tell(self, out: Path | None) -> None:
@@ -97,6 +116,11 @@ def add_python(parser: argparse.ArgumentParser) -> None:
     """Give a benchmark the option that says whose ebrule is measured."""
     own = Path(sys.executable)
     parser.add_argument("--python", type=_absolute, default=own, help="a Python that has ebrule (default: this one)")
+
+
+def add_sdk_python(parser: argparse.ArgumentParser) -> None:
+    """Give a benchmark the option that says where the official SDK is."""
+    parser.add_argument("--sdk-python", metavar="PATH", help="a Python that has the official SDK and httpx")
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:

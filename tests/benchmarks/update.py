@@ -18,7 +18,7 @@ import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -27,13 +27,14 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.measuring import RUNS, Line, Measured, Plot, Results, add_out, add_python, plain_environ, run
+from benchmarks.measuring import RUNS, Line, Measured, Plot, Results, add_out, add_python, add_sdk_python, run
 from receiver import Receiver, receiving
 from reliability.measure import table
 from sandbox_process import SandboxProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
 HERE: Final = Path(__file__).parent
 RULE_ID: Final = "demo-rule"
@@ -136,8 +137,7 @@ class Stage:
         self.receiver = receiver
         self.sandbox = SandboxProcess(folder / "sandbox", latency_ms=latency_ms)
         client_id, secret = self.sandbox.credentials
-        self.environ = {
-            **plain_environ(),
+        self.settings = {
             "EBRULE_API_URL": self.sandbox.url,
             "EBRULE_WEBHOOK_URL": receiver.url,
             "EBRULE_STATE_DIR": str(folder),
@@ -148,22 +148,25 @@ class Stage:
     def update(self, way: Way, file: Path) -> tuple[Measured, list[datetime]]:
         """Run one update, and return with what it cost when its requests were answered."""
         versions, events = len(self.sandbox.history(RULE_ID)), len(self.receiver.received)
-        seen = len(self.sandbox.requests())
-        measured = run(way.call(file), self.environ)
+        seen = len(self.sandbox.answered())
+        measured = run(way.call(file), **self.settings)
         if (len(self.sandbox.history(RULE_ID)), len(self.receiver.received)) != (versions + 1, events + 1):
-            raise RuntimeError(f"{way.name} did not change the rule once and announce that")
-        rows = self.sandbox._query("SELECT time FROM requests WHERE seq > ? ORDER BY time", (str(seen),))
-        return measured, [datetime.fromisoformat(time.replace("Z", "+00:00")) for (time,) in rows]
+            raise SystemExit(f"error: {way.name} did not change the rule once and announce that")
+        return measured, sorted(self.sandbox.answered()[seen:])
 
-    def chain(self, answered: Sequence[datetime]) -> int | None:
-        """Return how many requests waited for each other: each was asked for after the one before was answered."""
-        if not self.latency_ms:
-            return None
-        latency, count, last = timedelta(milliseconds=self.latency_ms), 0, None
-        for end in answered:
-            if last is None or end - latency >= last:
-                count, last = count + 1, end
-        return count + 1
+
+def chain(answered: Sequence[datetime], latency_ms: int) -> int | None:
+    """Return how many requests waited for each other: each was asked for after the one before was answered.
+
+    The webhook's is one more: it waits for the last, and another server answers it.
+    """
+    if not latency_ms:
+        return None
+    latency, count, last = timedelta(milliseconds=latency_ms), 0, None
+    for end in answered:
+        if last is None or end - latency >= last:
+            count, last = count + 1, end
+    return count + 1
 
 
 @contextlib.contextmanager
@@ -192,7 +195,7 @@ def measured(at: Stage, found: Sequence[Way], targets: int, runs: int, folder: P
 
 def _cost(at: Stage, targets: int, way: str, found: Sequence[tuple[Measured, list[datetime]]]) -> Cost:
     seconds = [each.seconds for each, _ in found]
-    chains = [at.chain(answered) for _, answered in found]
+    chains = [chain(answered, at.latency_ms) for _, answered in found]
     return Cost(
         at.latency_ms,
         targets,
@@ -209,21 +212,7 @@ def _cost(at: Stage, targets: int, way: str, found: Sequence[tuple[Measured, lis
 
 def report(costs: Sequence[Cost]) -> str:
     """Return the table, and below it what became of the goals."""
-    rows: list[Sequence[object]] = [
-        (
-            "latency, ms",
-            "targets",
-            "way",
-            "wall, ms",
-            "from",
-            "to",
-            "of ebrule's",
-            "CPU, ms",
-            "peak, MB",
-            "requests",
-            "chain",
-        )
-    ]
+    rows: list[Sequence[object]] = [HEADINGS]
     own = {(cost.latency_ms, cost.targets): cost for cost in costs if cost.way == "ebrule"}
     for cost in costs:
         times = [f"{1000 * each:.0f}" for each in (cost.seconds, cost.fastest, cost.slowest)]
@@ -263,7 +252,7 @@ def main() -> None:
     parser.add_argument("--targets", type=int, nargs="+", default=[1, 10], help="of the rule, 200 at most")
     parser.add_argument("--runs", type=int, default=RUNS, help="of each way (default: %(default)s)")
     add_python(parser)
-    parser.add_argument("--sdk-python", metavar="PATH", help="a Python that has the official SDK and httpx")
+    add_sdk_python(parser)
     add_out(parser)
     options = parser.parse_args()
     found = ways(options.python, options.sdk_python)

@@ -9,11 +9,8 @@ goes to 10,000 files.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -21,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.measuring import Line, Plot, Results, add_out
+from benchmarks.measuring import RUNS, Line, Measured, Plot, Results, add_out, add_python, output, run
 from command_line import EXAMPLE
 from reliability.measure import table
 
@@ -30,19 +27,10 @@ if TYPE_CHECKING:
 
 SIZES: Final = (1, 10, 100, 1_000)
 FULL_SIZE: Final = 10_000
-RUNS: Final = 7
 HEADINGS: Final = (
     "files", "ebrule, s CPU", "check-jsonschema, s CPU", "times", "ebrule, s", "check-jsonschema, s", "times",
     "ebrule, ms CPU for each further file",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one process took, in seconds: of the processor, and on the wall."""
-
-    cpu: float
-    wall: float
 
 
 def written(folder: Path, count: int) -> list[str]:
@@ -58,26 +46,25 @@ def written(folder: Path, count: int) -> list[str]:
     return names
 
 
-def cost(command: Sequence[str]) -> Cost:
-    """Run a command to its end, and return what it took."""
-    before, began = os.times(), time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    wall, after = time.perf_counter() - began, os.times()
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Cost(cpu, wall)
+@dataclass(frozen=True)
+class Cost:
+    """What a command takes, in seconds of the processor and on the wall: medians."""
+
+    cpu: float
+    wall: float
 
 
-def middle(costs: Sequence[Cost]) -> Cost:
+def middle(found: Sequence[Measured]) -> Cost:
     """Return the medians."""
-    return Cost(median(each.cpu for each in costs), median(each.wall for each in costs))
+    return Cost(median(each.cpu_seconds for each in found), median(each.seconds for each in found))
 
 
-def measured(schema: Path, names: Sequence[str], runs: int) -> tuple[Cost, Cost]:
+def measured(python: Path, schema: Path, names: Sequence[str], runs: int) -> tuple[Cost, Cost]:
     """Return what ebrule and check-jsonschema take for the same files."""
     sys.stderr.write(f"{len(names):,} files...\n")
-    ours = [sys.executable, "-m", "ebrule", "validate", *names]
+    ours = [str(python), "-m", "ebrule", "validate", *names]
     theirs = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(schema), *names]
-    pairs = [(cost(ours), cost(theirs)) for _ in range(runs)]
+    pairs = [(run(ours), run(theirs)) for _ in range(runs)]
     return middle([pair[0] for pair in pairs]), middle([pair[1] for pair in pairs])
 
 
@@ -86,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Print what validating costs, beside check-jsonschema.")
     parser.add_argument("--runs", type=int, default=RUNS, help=f"runs of each, of which the median counts ({RUNS})")
     parser.add_argument("--full", action="store_true", help=f"also {FULL_SIZE:,} files")
+    add_python(parser)
     add_out(parser)
     asked = parser.parse_args()
     sizes = (*SIZES, FULL_SIZE) if asked.full else SIZES
@@ -93,11 +81,11 @@ def main() -> None:
     lines = [Line("ebrule", []), Line("check-jsonschema", [])]
     with tempfile.TemporaryDirectory(prefix="ebrule-benchmark-") as folder:
         schema = Path(folder, "rule.schema.json")
-        schema.write_bytes(subprocess.check_output([sys.executable, "-m", "ebrule", "schema"]))
+        schema.write_text(output([str(asked.python), "-m", "ebrule", "schema"]).stdout)
         names = written(Path(folder), sizes[-1])
         first: Cost | None = None
         for size in sizes:
-            ours, theirs = measured(schema, names[:size], asked.runs)
+            ours, theirs = measured(asked.python, schema, names[:size], asked.runs)
             first = first or ours
             for line, each in zip(lines, (ours, theirs), strict=True):
                 line.points.append((size, each.cpu))
@@ -110,7 +98,7 @@ def main() -> None:
             )  # fmt: skip
     kept = [dict(zip(HEADINGS, row, strict=True)) for row in rows[1:]]
     title = "What it costs to validate rule files"
-    plot = Plot("validate", title, "files", "processor time, s", lines, logarithmic=True)
+    plot = Plot("validate", title, "files", "processor time, s", lines, "xy")
     Results("validate", table(rows), kept, [plot]).tell(asked.out)
 
 

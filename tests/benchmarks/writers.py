@@ -2,6 +2,7 @@
 
 All start at once, each with an edit of its own to the same rule, as live processes on one sandbox. Told is how long it
 took until the last was done, how many PUTs each needed, and what became of the edits. ``--full`` goes to 64 writers.
+Where the sandbox's own log contradicts what a writer said, that is printed, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -43,11 +44,13 @@ def main() -> None:
         (each.writers, each.succeeded, each.in_final, each.lost, each.puts / each.writers, each.seconds)
         for each in raced
     ]
-    title = f"Writers of one rule that start at once, at {LATENCY_MS:.0f} ms latency"
+    title = f"Writers of one rule, all at once, at {LATENCY_MS:.0f} ms latency"
     lines = [Line("ebrule", [(each.writers, each.seconds) for each in raced])]
     plot = Plot("writers", title, "writers", "until the last is done, s", lines)
     kept = [{key: value for key, value in asdict(each).items() if key != "verdict"} for each in raced]
     Results("writers", table(rows), kept, [plot]).tell(options.out)
+    if broken := [finding for each in raced for finding in each.verdict.findings]:
+        raise SystemExit("\n".join(f"BROKEN: {finding}" for finding in broken))
 
 
 if __name__ == "__main__":

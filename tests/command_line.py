@@ -78,11 +78,7 @@ class CommandLine:
             [sys.executable, "-W", "error", "-m", "ebrule", *arguments],
             cwd=self.folder,
             env=self.environ,
-            stdin=options.pop("stdin", subprocess.PIPE),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **options,
+            **{**dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE), "text": True, **options},
         )
 
     def __call__(self, *arguments: str, stdin: str = "") -> Ran:

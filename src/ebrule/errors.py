@@ -1,16 +1,16 @@
 """Every error that ebrule raises, and the exit code that each ends a run with.
 
     EbruleError
-    ├── UsageError                 2   the command line or a setting is wrong
-    ├── InvalidRuleError           3   the file, a reference, or the API refused the rule
-    ├── AccessError                4   credentials, permission or TLS
-    ├── ConflictError              5   somebody else changed the same fields
-    │   └── VersionGoneError       5   the expected version is no longer the present one
-    ├── RuleNotFoundError          6   no such rule
-    ├── UnavailableError           7   network, 5xx, rate limit past the deadline, attempts spent
-    ├── UnknownOutcomeError        9   the write may or may not have happened
-    ├── LedgerError               11   the ledger cannot be written, or is broken, so nothing was sent
-    └── InterruptedRunError  130/143   SIGINT or SIGTERM, and this run changed nothing
+    ├── UsageError                     2   the command line or a setting is wrong
+    ├── InvalidRuleError               3   the file, a reference, or the API refused the rule
+    ├── AccessError                    4   credentials, permission or TLS
+    ├── ConflictError                  5   somebody else changed the same fields
+    │   └── VersionGoneError           5   the expected version is no longer the present one
+    ├── RuleNotFoundError              6   no such rule
+    ├── UnavailableError               7   network, 5xx, rate limit past the deadline, attempts spent
+    ├── UnknownOutcomeError            9   the write may or may not have happened
+    ├── LedgerError                   11   the ledger cannot be written, or is broken, so nothing was sent
+    └── InterruptedRunError  129/130/143   SIGHUP, SIGINT or SIGTERM, and this run changed nothing
 
 Whatever else leaves a command is a bug in ebrule and ends with 1.
 """
@@ -41,6 +41,7 @@ class ExitCode(enum.IntEnum):
     UNKNOWN = 9
     DIFFERENCES = 10
     LEDGER = 11
+    SIGHUP = 129
     SIGINT = 130
     SIGTERM = 143
 
@@ -215,5 +216,5 @@ class InterruptedRunError(EbruleError):
 
     @property
     def exit_status(self) -> int:
-        """130 for SIGINT, 143 for SIGTERM: 128 and the signal's number, as a shell reports it."""
+        """129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM: 128 and the signal's number, as a shell reports it."""
         return 128 + self.signum

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LIVE: Final = frozenset({0, 8})
 """Exit codes that say: the rule is as the file says."""
 
-UNTOUCHED: Final = frozenset({3, 4, 5, 6, 7, 11, 130, 143})
+UNTOUCHED: Final = frozenset({3, 4, 5, 6, 7, 11, 129, 130, 143})
 """Exit codes that say: this run changed nothing."""
 
 UNKNOWN: Final = 9

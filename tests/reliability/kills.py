@@ -142,12 +142,13 @@ class _Child(BaseException):  # unwinds a forked child to where it becomes a run
 
 
 def _serve() -> None:
+    for signum in (signal.SIGHUP, signal.SIGINT):  # a child takes signals as a process that has just begun does
+        signal.signal(signum, signal.SIG_DFL)
     own = (module.name for module in pkgutil.walk_packages(ebrule.__path__, "ebrule."))
     for name in (*_IMPORTED_LATE, *own):
         if ".sandbox" not in name:
             with contextlib.suppress(ImportError):  # what an extra brings need not be there
                 import_module(name)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a child takes signals as a process that has just begun does
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     with os.fdopen(os.dup(0)) as requests, os.fdopen(os.dup(1), "w") as replies:
         try:

@@ -151,7 +151,7 @@ BAD: Final[dict[str, tuple[list[Version], list[Claim], str]]] = {
     "said applied, of no version": (STEPS, [replace(A1, version=None), *CLAIMS[1:]], "false_applied"),
     **{
         f"said {code}, yet applied": (STEPS, [A1, B1, replace(A2, exit_code=code), C1], "false_not_applied")
-        for code in (3, 4, 5, 6, 7, 11, 130, 143)
+        for code in (3, 4, 5, 6, 7, 11, 129, 130, 143)
     },
     "an edit is overwritten": ([ONE, _lost(TWO)], [A1, B1, C1], "lost"),
     "an edit is taken back": ([*STEPS, Version(10, 11, {**THREE.cells, "b": '"old"'})], CLAIMS, "lost"),

@@ -1,10 +1,15 @@
-"""130 and 143 mean that this run changed nothing; whatever else it did, the exit code says so."""
+"""129, 130 and 143 mean that this run changed nothing; whatever else it did, the exit code says so."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
 import random
 import signal
+import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +19,17 @@ import pytest
 
 from command_line import HANG_GUARD_SECONDS, CommandLine
 from receiver import receiving
-from reliability.measure_kills import SEED, SIGNAL_FAULTS, bench, signals
+from reliability.measure_kills import SEED, SIGNAL_FAULTS, SIGNALS, bench, signals
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sandbox_process import StartSandbox
 
 pytestmark = pytest.mark.loopback
 
-BOTH = pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+EACH = pytest.mark.parametrize("signum", SIGNALS, ids=lambda each: each.name)
 HANG_SECONDS = 15
 """Longer than a run may take to find out what became of its PUT; a run that hangs fails the test here."""
 
@@ -36,7 +41,15 @@ def test_a_signal_at_any_time_is_told_truly(tmp_path: Path, offsets: int) -> Non
         tally = signals(work, offsets=offsets)
 
     assert tally.broken == []
-    assert tally.counts.total() == 2 * offsets
+    assert tally.counts.total() == len(SIGNALS) * offsets
+
+
+@pytest.fixture(autouse=True)
+def _signals_count() -> Iterator[None]:
+    """Let SIGHUP end what is started, even where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 # --- single moments -----------------------------------------------------------------------------------------
@@ -81,7 +94,7 @@ def updating(ebrule: CommandLine, *arguments: str) -> subprocess.Popen[str]:
     return ebrule.start("update", "--file", ebrule.rule(), "--output", "json", *arguments)
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("fault", ["hang:method=GET", "hang:method=POST,path=/oauth/token"])
 def test_while_reading_hangs(tmp_path: Path, start_sandbox: StartSandbox, signum: signal.Signals, fault: str) -> None:
     """A signal while the token or the rule is waited for ends the run at once, with nothing changed."""
@@ -96,7 +109,7 @@ def test_while_reading_hangs(tmp_path: Path, start_sandbox: StartSandbox, signum
     assert sandbox.requests("PUT") == []
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_while_a_rate_limit_is_waited_out(
     tmp_path: Path, start_sandbox: StartSandbox, signum: signal.Signals, method: str
@@ -114,7 +127,7 @@ def test_while_a_rate_limit_is_waited_out(
     assert sandbox.history() == []
 
 
-@BOTH
+@EACH
 def test_while_a_put_hangs_that_is_never_applied(
     tmp_path: Path, start_sandbox: StartSandbox, signum: signal.Signals
 ) -> None:
@@ -132,7 +145,7 @@ def test_while_a_put_hangs_that_is_never_applied(
     assert [each["type"] for each in ebrule.records()] == ["intent", "outcome"]
 
 
-@BOTH
+@EACH
 def test_while_the_answer_to_an_applied_put_hangs(
     tmp_path: Path, start_sandbox: StartSandbox, signum: signal.Signals
 ) -> None:
@@ -147,7 +160,7 @@ def test_while_the_answer_to_an_applied_put_hangs(
     assert (run.code, run.result) == (0, "updated")
 
 
-@BOTH
+@EACH
 def test_while_the_webhook_is_tried(tmp_path: Path, start_sandbox: StartSandbox, signum: signal.Signals) -> None:
     """A signal while the announcement is tried again: applied, with a follow-up, 8."""
     ebrule = CommandLine(tmp_path, start_sandbox())
@@ -175,7 +188,7 @@ def test_a_second_signal_while_a_put_is_out(tmp_path: Path, start_sandbox: Start
     assert (run.code, run.result) == (9, "unknown")
 
 
-@BOTH
+@EACH
 def test_once_the_result_is_printed(tmp_path: Path, start_sandbox: StartSandbox, signum: signal.Signals) -> None:
     """A signal that comes when all is done does not make an applied change look like none."""
     process = updating(CommandLine(tmp_path, start_sandbox()))
@@ -192,7 +205,7 @@ def test_once_the_result_is_printed(tmp_path: Path, start_sandbox: StartSandbox,
         assert (process.returncode, process.stderr.read()) == (0, "")
 
 
-@BOTH
+@EACH
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
 def test_while_standard_input_stays_open(tmp_path: Path, start_sandbox: StartSandbox, signum: signal.Signals) -> None:
     """A signal while the rule is awaited on a pipe ends the run at once; the thread that reads harms nothing."""
@@ -207,7 +220,7 @@ def test_while_standard_input_stays_open(tmp_path: Path, start_sandbox: StartSan
     assert sandbox.requests() == []
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("count", [3, pytest.param(40, marks=pytest.mark.full)])
 def test_while_python_starts(tmp_path: Path, start_sandbox: StartSandbox, signum: signal.Signals, count: int) -> None:
     """A signal that comes while the process begins ends it, with nothing changed."""
@@ -232,3 +245,66 @@ def test_while_python_starts(tmp_path: Path, start_sandbox: StartSandbox, signum
 def strike_after(seconds: float) -> None:
     """Let the time go by that the fault is to come after."""
     time.sleep(seconds)
+
+
+# --- terminals ----------------------------------------------------------------------------------------------
+
+
+def ignore_hang_up() -> None:
+    """What nohup does before it becomes the program."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def test_a_run_outlives_its_terminal_when_it_is_told_to(tmp_path: Path, start_sandbox: StartSandbox) -> None:
+    """Where the parent ignores SIGHUP, as nohup does, it does nothing."""
+    sandbox = start_sandbox(faults=["rate-limit:method=PUT,seconds=1,times=1"])
+    ebrule = CommandLine(tmp_path, sandbox)
+    process = ebrule.start("update", "--file", ebrule.rule(), "--output", "json", preexec_fn=ignore_hang_up)
+    assert process.stderr
+    assert "rate limited" in process.stderr.readline()
+
+    process.send_signal(signal.SIGHUP)
+    run = ended(process)
+
+    assert (run.code, run.result) == (0, "updated")
+
+
+@contextlib.contextmanager
+def on_a_terminal(ebrule: CommandLine, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Start a command on a terminal of its own, to read from, which is closed on leaving."""
+    ours, theirs = pty.openpty()
+
+    def control() -> None:
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
+    process = ebrule.start(*arguments, **streams, start_new_session=True, preexec_fn=control)
+    os.close(theirs)
+    yield process, ours
+    os.close(ours)
+
+
+@pytest.mark.parametrize("options", [(), ("--verbose",), ("--output", "json")], ids=" ".join)
+def test_a_terminal_that_is_closed_while_a_put_is_out(
+    tmp_path: Path, start_sandbox: StartSandbox, options: tuple[str, ...]
+) -> None:
+    """What became of the PUT is found out and recorded, though nobody is left to be told."""
+    sandbox = start_sandbox(faults=["hang-after:times=1"])
+    ebrule = CommandLine(tmp_path, sandbox)
+    with on_a_terminal(ebrule, "update", "--file", ebrule.rule(), *options) as (process, _):
+        until(sandbox.history)
+
+    assert 0 == process.wait(HANG_SECONDS)
+    assert "updated" == ebrule.records()[-1]["result"]
+
+
+def test_a_terminal_that_is_closed_during_a_countdown(tmp_path: Path, start_sandbox: StartSandbox) -> None:
+    """A refused PUT changed nothing: that is the exit code, and what is recorded."""
+    sandbox = start_sandbox(faults=["rate-limit:seconds=60"])
+    ebrule = CommandLine(tmp_path, sandbox)
+    with on_a_terminal(ebrule, "update", "--file", ebrule.rule()) as (process, terminal):
+        until(lambda: b"next try in" in os.read(terminal, 4096))
+
+    assert 129 == process.wait(HANG_SECONDS)
+    assert 129 == ebrule.records()[-1]["exit_code"]
+    assert [] == sandbox.history()

@@ -77,8 +77,8 @@ def test_the_tree_is_as_drawn() -> None:
 
 
 def test_the_exit_codes_are_as_drawn() -> None:
-    """The drawing has the exit code of every class of error; for signals, both."""
-    signals = [ExitCode.SIGINT, ExitCode.SIGTERM]
+    """The drawing has the exit code of every class of error; for signals, all of them."""
+    signals = [ExitCode.SIGHUP, ExitCode.SIGINT, ExitCode.SIGTERM]
     there = {
         kind.__name__: signals if kind is InterruptedRunError else [kind.exit_code] for kind in all_below(EbruleError)
     }
@@ -124,7 +124,7 @@ def test_what_is_no_error_of_ebrule_is_a_bug(bug: Exception) -> None:
     assert exit_code(bug) == ExitCode.BUG
 
 
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_as_a_shell_reports_it(signum: int, status: int) -> None:
     """An interrupted run's status is 128 and the signal's number, and its message names the signal."""
     error = InterruptedRunError(signum)

@@ -17,6 +17,7 @@ MEANINGS: dict[ExitCode, tuple[str, str]] = {
     ExitCode.UNKNOWN: ("the write may or may not have happened", "see audit resolve"),
     ExitCode.DIFFERENCES: ("differences found (with --exit-code)", "untouched"),
     ExitCode.LEDGER: ("ledger unwritable or broken, nothing sent", "untouched"),
+    ExitCode.SIGHUP: ("interrupted by SIGHUP", "untouched"),
     ExitCode.SIGINT: ("interrupted by SIGINT", "untouched"),
     ExitCode.SIGTERM: ("interrupted by SIGTERM", "untouched"),
 }

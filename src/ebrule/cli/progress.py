@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -49,9 +50,10 @@ class Progress:
 
     def stop(self) -> None:
         """Take the countdown off the screen, if there is one."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        live, self._live = self._live, None
+        if live is not None:
+            with contextlib.suppress(OSError, ValueError):  # nothing is left on a terminal that is gone
+                live.stop()
 
     def _warn(self, message: str) -> None:
         self._screen.err(("warning:", "warning"), f" {message}")

@@ -6,6 +6,7 @@ line of it can be taken for a pipeline's workflow command.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ebrule.sanitizer import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
 Part = str | tuple[str, str]
@@ -166,7 +169,8 @@ class _Stream:
             for text, style in pieces:
                 styled.append(clean(text), STYLES.get(style, ""))
             if styled.plain == plain:
-                self.console().print(styled, soft_wrap=True)
+                with self._while_there():
+                    self.console().print(styled, soft_wrap=True)
                 return
         self.write(plain + "\n")
 
@@ -174,15 +178,20 @@ class _Stream:
         if self._stream is None:
             return
         encoding = self._stream.encoding or "utf-8"
-        try:
+        with self._while_there():
             if utf8 and not self.is_terminal and hasattr(self._stream, "buffer"):
                 self._stream.flush()
                 self._stream.buffer.write(text.encode())
             else:
                 self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
             self._stream.flush()
+
+    @contextlib.contextmanager
+    def _while_there(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, ValueError):
-            self._stream = None
+            self._stream, self.is_terminal, self._coloured = None, False, False
 
     def console(self) -> Console:
         if self._console is None:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: while nothing is under way they end the process at once, later they ask the run to end."""
+"""SIGHUP, SIGINT, SIGTERM: while nothing is under way they end the process at once, later they ask the run to end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Who starts a run with SIGHUP ignored, as nohup does, wants it to outlive its terminal.
+_HANG_UP = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+SIGNALS = (*_HANG_UP, signal.SIGINT, signal.SIGTERM)
 
 
 def _end_at_once(signum: int, _frame: Any) -> None:

@@ -179,6 +179,17 @@ def test_a_secret_may_stay_as_the_org_has_it(ebrule: CommandLine, sandbox: Sandb
     assert "Authorization" not in rule["targets"][0]["headers"]
 
 
+def test_what_is_kept_can_be_changed(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """A ``--set`` may go on from what ``${keep}`` brought back, and that is a change like any other."""
+    ebrule("update", "--rule-id", "demo-rule", "--set", f"{HEADERS}.X-Kept=yes", "--set", "priority=77")
+    somebody_changes(sandbox, priority=10)
+    keep = ("--set", f"{HEADERS}=${{keep}}", "--set", f"{HEADERS}.X-New=yes")
+    ran = ebrule(*ROLLBACK, "--expect-version", "9", *keep)
+    headers = content(sandbox)["targets"][0]["headers"]
+
+    assert (0, {"X-Source": "EventBridge", "X-Kept": "yes", "X-New": "yes"}) == (ran.code, headers)
+
+
 def test_a_name_that_held_a_secret_comes_back(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
     """A header whose name holds a secret is recorded as a digest, which never gets to the org."""
     ebrule.environ["WORD"] = "Source"

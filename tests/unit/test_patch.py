@@ -119,6 +119,27 @@ def test_the_rest_of_the_rule_stays() -> None:
     assert changed == content
 
 
+def test_what_ebrule_does_not_know_stays_beside_what_is_set() -> None:
+    """Of an element of a list without names, and of a part of a target, keys that no rule file can say stay."""
+    conditions = [{"field": "a", "operator": "equals", "value": 1, "weight": {"min": 1, "max": 3}} for _ in range(2)]
+    target = {"id": "t1", "policy": {"tries": 3, "pause": 5}}
+    texts = ("conditions[0].weight.max=null", "conditions[1].value=2", "targets[t1].policy.tries=4")
+    patch = Patch(EVENTBRIDGE, tuple(parse_assignment(text, {}) for text in texts))
+    content = patch.over(Rule("demo-rule", 7, demo_rule(conditions=conditions, targets=[target])))
+
+    assert [{**conditions[0], "weight": {"min": 1}}, {**conditions[1], "value": 2}] == content["conditions"]
+    assert [{"id": "t1", "policy": {"tries": 4, "pause": 5}}] == content["targets"]
+
+
+def test_assignments_say_the_same_every_time() -> None:
+    """A run lays them over more than one state of the rule; what later ones change of earlier ones does not last."""
+    texts = ('targets=[{"id": "t8"}, {"id": "t9"}]', "targets[0]=null", "targets[t9].url=https://nine.example.com")
+    patch = Patch(EVENTBRIDGE, tuple(parse_assignment(text, {}) for text in texts))
+    targets = [patch.over(Rule("demo-rule", 7, demo_rule()))["targets"] for _ in range(2)]
+
+    assert [[{"id": "t9", "url": "https://nine.example.com"}]] * 2 == targets
+
+
 def test_null_takes_an_element_away() -> None:
     """A list's element that is set to null is gone; by index, or by what it is known by."""
     assert [] == patched("conditions[0]=null")["conditions"]

@@ -139,9 +139,10 @@ def laid_over(kind: Kind, content: Data, present: Data, assignments: Sequence[As
     whole, said = deepcopy(dict(content)), deepcopy(writable(kind.model, content))
     for given in assignments:
         assignment = replace(given, value=_kept(given, kind.shape, present))
-        path = assign(said, kind.shape, assignment)
-        name = given.path[0]
-        whole = overlay(kind.shape, whole, {name: said.get(name)}, lambda _path, value, _present: value)
+        assign(said, kind.shape, assignment)
+        changed, name = deepcopy(whole), given.path[0]
+        path = assign(changed, kind.shape, assignment)  # what a file cannot say stays beside it
+        whole = overlay(kind.shape, whole, {name: changed.get(name)}, lambda _path, value, _present: value)
         if assignment.value is None and isinstance(path[-1], str) and path[1:]:
             _at(whole, path[:-1]).pop(path[-1], None)  # what a file leaves out stays, but not what is set to null
     # What else may be odd about the rule is the org's own.
@@ -210,7 +211,7 @@ def assign(data: Any, shape: Shape, assignment: Assignment) -> Path:
     elif assignment.value is None and path:
         data.pop(place, None)
     else:
-        data[place] = assignment.value  # of a field, null is what takes it away
+        data[place] = deepcopy(assignment.value)  # of a field, null is what takes it away
     return (*path, place)
 
 

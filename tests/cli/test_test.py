@@ -317,7 +317,11 @@ def test_a_wrong_rule_is_not_tested(offline: CommandLine) -> None:
 def test_secrets_of_the_rule_are_not_shown(offline: CommandLine) -> None:
     """What ``${env:…}`` put into a condition stands in no output, even where an event holds it too."""
     offline.environ["NUMBER"] = "s3cr3t-number"
-    rule = offline.rule(conditions=[{"field": "eventType", "operator": "notEquals", "value": "${env:NUMBER}"}])
+    conditions = [
+        {"field": "eventType", "operator": "notEquals", "value": "${env:NUMBER}"},
+        {"field": "attributes.${env:NUMBER}", "operator": "exists", "value": True},
+    ]
+    rule = offline.rule(conditions=conditions)
     cases = case_file(offline, case(event={"eventType": "s3cr3t-number"}))
 
     for output in ("text", "json"):

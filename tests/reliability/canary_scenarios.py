@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
+from reliability import canary_kinds
 from reliability.echoing_org import (
     RULE_ID,
     EchoingOrg,
     applied_but,
     breaks_off,
     is_encoded,
+    is_garbled,
     is_no_answer,
     refuses,
     shows_in_the_rule,
@@ -32,12 +35,8 @@ def scenario(function: Callable[[World], None]) -> Callable[[World], None]:
     return function
 
 
-def _output(world: World) -> list[str]:
-    return ["--output", "json"] if world.seed % 3 == 0 else []
-
-
 def _update(world: World, codes: set[int], *more: str, **changes: Any) -> Ran:
-    return world.run("update", "--file", world.file(**changes), *_output(world), *more, codes=codes)
+    return world.run("update", "--file", world.file(**changes), *world.output, *more, codes=codes)
 
 
 def _set(world: World, codes: set[int], *more: str) -> Ran:
@@ -47,7 +46,7 @@ def _set(world: World, codes: set[int], *more: str) -> Ran:
         "--set",
         "targets[target-uuid-12345].headers.X-A=a ${env:IN_SET}",
     )
-    return world.run("update", "--rule-id", RULE_ID, *assignments, *_output(world), *more, codes=codes)
+    return world.run("update", "--rule-id", RULE_ID, *assignments, *world.output, *more, codes=codes)
 
 
 @scenario
@@ -68,11 +67,11 @@ def forgotten(world: World) -> None:
     for output in ("text", "yaml", "json"):
         world.run("show", RULE_ID, "--output", output, codes={0})
     world.org.rule = {**world.org.rule, "version": world.org.rule["version"] + 1, "owner": "nobody"}
-    world.run("diff", "--rule-id", RULE_ID, "--set", "priority=3", *_output(world), codes={0})
-    world.run("update", "--rule-id", RULE_ID, "--set", "name=Other", *_output(world), codes={0})
-    world.run("webhook", "send", "--rule-id", RULE_ID, *_output(world), codes={0})
-    world.run("rollback", "--rule-id", RULE_ID, "--dry-run", *_output(world), codes={0, 3})
-    world.run("rollback", "--rule-id", RULE_ID, *_output(world), codes={0, 3})
+    world.run("diff", "--rule-id", RULE_ID, "--set", "priority=3", *world.output, codes={0})
+    world.run("update", "--rule-id", RULE_ID, "--set", "name=Other", *world.output, codes={0})
+    world.run("webhook", "send", "--rule-id", RULE_ID, *world.output, codes={0})
+    world.run("rollback", "--rule-id", RULE_ID, "--dry-run", *world.output, codes={0, 3})
+    world.run("rollback", "--rule-id", RULE_ID, *world.output, codes={0, 3})
 
 
 @scenario
@@ -84,9 +83,9 @@ def ledger(world: World) -> None:
         world.run("audit", "show", "--changes", "--output", output, codes={0}, to_org=False)
     world.run("audit", "report", "--out", "report.html", codes={0}, to_org=False)
     world.run("audit", "verify", codes={0}, to_org=False)
-    world.run("webhook", "flush", *_output(world), codes={8}, to_org=False)
+    world.run("webhook", "flush", *world.output, codes={8}, to_org=False)
     world.org.misdeeds.clear()
-    world.run("webhook", "flush", *_output(world), codes={0}, to_org=False)
+    world.run("webhook", "flush", *world.output, codes={0}, to_org=False)
 
 
 @scenario
@@ -94,12 +93,12 @@ def webhook(world: World) -> None:
     """A receiver that refuses, redirects and shows what it got."""
     world.org.misdeeds["event"] = [(refuses(410), refuses(307), is_no_answer, breaks_off)[world.seed % 4]]
     codes = {0} if world.seed % 4 == 2 else {7}
-    world.run("webhook", "test", "--verbose", *_output(world), codes=codes, to_org=False)
-    world.run("webhook", "send", "--rule-id", RULE_ID, *_output(world), codes=codes)
+    world.run("webhook", "test", "--verbose", *world.output, codes=codes, to_org=False)
+    world.run("webhook", "send", "--rule-id", RULE_ID, *world.output, codes=codes)
     world.ebrule.environ["EBRULE_WEBHOOK_URL"] = f"https://user:{world.cage.canary('webhook password')}@example.com/x"
     _update(world, {2})
     world.ebrule.environ["EBRULE_WEBHOOK_SECRET"] = f"whsec_{world.cage.canary('bad webhook secret')}!"
-    world.run("webhook", "test", *_output(world), codes={2}, to_org=False)
+    world.run("webhook", "test", *world.output, codes={2}, to_org=False)
 
 
 @scenario
@@ -136,7 +135,7 @@ def invalid(world: World) -> None:
         "x=${env:PLAIN}",
     )
     chosen = assignments[world.seed % len(assignments)]
-    world.run("diff", "--rule-id", RULE_ID, "--set", chosen, *_output(world), codes={0, 3})
+    world.run("diff", "--rule-id", RULE_ID, "--set", chosen, *world.output, codes={0, 3})
 
 
 def _refused(kind: str, status: int, code: int) -> None:
@@ -177,9 +176,9 @@ def no_token(world: World) -> None:
 @scenario
 def broken(world: World) -> None:
     """Replies that are none, or cut short, and show what was sent."""
-    for misdeed in (is_no_answer, breaks_off, is_encoded):
+    for misdeed in (is_no_answer, breaks_off, is_encoded, is_garbled):
         world.org.misdeeds["get"] = [misdeed]
-        world.run("show", RULE_ID, "--deadline", "5", *_output(world), codes={7})
+        world.run("show", RULE_ID, "--deadline", "5", *world.output, codes={7})
     world.org.misdeeds.clear()
     world.org.misdeeds["put"] = [applied_but((is_no_answer, breaks_off, is_encoded)[world.seed % 3])]
     _update(world, {0})
@@ -203,15 +202,15 @@ def unknown(world: World) -> None:
     world.org.misdeeds |= {"put": [breaks_off], "get": [lambda *_: None, refuses(500)]}
     _update(world, {9}, "--deadline", "4")
     world.org.misdeeds.clear()
-    world.run("audit", "resolve", "--deadline", "2", *_output(world), codes={0, 7, 9})
+    world.run("audit", "resolve", "--deadline", "2", *world.output, codes={0, 7, 9})
 
 
 @scenario
 def killed(world: World) -> None:
     """A run that is killed while its PUT is out, and what is found out later."""
     world.killed("update", "--file", world.file())
-    world.run("audit", "show", "--changes", *_output(world), codes={0}, to_org=False)
-    world.run("audit", "resolve", "--deadline", "2", *_output(world), codes={0, 7, 9})
+    world.run("audit", "show", "--changes", *world.output, codes={0}, to_org=False)
+    world.run("audit", "resolve", "--deadline", "2", *world.output, codes={0, 7, 9})
 
 
 @scenario
@@ -235,7 +234,7 @@ def bug(world: World) -> None:
     (world.folder / "sitecustomize.py").write_text(_BUG)
     world.ebrule.environ["PYTHONPATH"] = str(world.folder)
     _update(world, {1})
-    world.run("audit", "show", "--changes", *_output(world), codes={0}, to_org=False)
+    world.run("audit", "show", "--changes", *world.output, codes={0}, to_org=False)
 
 
 _BUG: Final = """
@@ -258,7 +257,7 @@ def proxy(world: World) -> None:
     del world.ebrule.environ["EBRULE_API_URL"]
     world.org.misdeeds["proxy"] = [refuses((407, 403, 502)[world.seed % 3])]
     arguments = ("--region", "eu-west-1", "--deadline", "5")
-    world.run("update", "--file", world.file(), *arguments, *_output(world), codes={7})
+    world.run("update", "--file", world.file(), *arguments, *world.output, codes={7})
     world.run("show", RULE_ID, *arguments, codes={7})
     world.ebrule.environ["HTTPS_PROXY"] = f"socks9://u:{world.cage.canary('bad proxy')}@x y:z"
     world.run("show", RULE_ID, *arguments, codes={2, 7})
@@ -284,8 +283,8 @@ def others(world: World) -> None:
     """The commands that read, on an org that shows what it was sent in all that it says."""
     for misdeed in (refuses(403), is_no_answer, shows_in_the_rule):
         world.org.misdeeds["other"] = [misdeed]
-        world.run("auth", "status", "--deadline", "5", *_output(world), codes={0, 4, 7})
-        world.run("list", "--kind", "trigger", "--deadline", "5", *_output(world), codes={4, 7})
+        world.run("auth", "status", "--deadline", "5", *world.output, codes={0, 4, 7})
+        world.run("list", "--kind", "trigger", "--deadline", "5", *world.output, codes={4, 7})
 
 
 @scenario
@@ -293,7 +292,7 @@ def tested(world: World) -> None:
     """Cases that fail on a condition whose value is secret, offline."""
     case = {"name": "a call", "event": {"attributes": {"secret": "something else"}}, "expect": "match"}
     cases = world.ebrule.file("cases.json", json.dumps({"cases": [case]}))
-    arguments = ("--cases", cases, "--junit", "junit.xml", *_output(world))
+    arguments = ("--cases", cases, "--junit", "junit.xml", *world.output)
     world.run("test", world.file(), *arguments, codes={3}, to_org=False)
 
 
@@ -305,9 +304,32 @@ def misused(world: World) -> None:
     _update(world, {2})
     environ["EBRULE_API_URL"] = world.org.url
     environ["GENESYSCLOUD_ACCESS_TOKEN"] = f"{world.cage.canary('bad token')}\n"
-    world.run("show", RULE_ID, *_output(world), codes={0, 4})
+    world.run("show", RULE_ID, *world.output, codes={0, 4})
     secret = world.input("two-lines.txt", f"{world.cage.canary('bad secret')}\nx")
     world.run("show", RULE_ID, "--client-secret-file", secret.name, codes={2}, stdin="")
     broken = world.input("broken.toml", f"[night]\nclient_secret = {world.cage.canary('bad profile')}\n")
     environ |= {"EBRULE_CONFIG": str(broken), "EBRULE_PROFILE": "night"}
-    world.run("show", RULE_ID, *_output(world), codes={0, 2})
+    world.run("show", RULE_ID, *world.output, codes={0, 2})
+
+
+@scenario
+def sdk(world: World) -> None:
+    """The official SDK's client carries the requests, to an org that refuses, breaks off and redirects."""
+    by_sdk = ("--transport", "sdk", "--deadline", "50")  # to load it takes seconds, which count
+    world.org.misdeeds["put"] = [applied_but((breaks_off, is_no_answer, is_encoded)[world.seed % 3])]
+    _update(world, {0}, *by_sdk)
+    world.org.misdeeds["put"] = [refuses((400, 403, 422)[world.seed % 3])]
+    _set(world, {3, 4}, *by_sdk)
+    world.org.misdeeds["get"] = [(is_garbled, refuses(401), refuses(307), is_no_answer, is_encoded)[world.seed % 5]]
+    world.run("show", RULE_ID, *by_sdk, *world.output, codes={4, 7})
+    world.ebrule.environ["GENESYSCLOUD_ACCESS_TOKEN"] = f"{world.cage.canary('bad token')}\n"
+    world.run("show", RULE_ID, *by_sdk, *world.output, codes={0, 4, 7})
+    del world.ebrule.environ["EBRULE_API_URL"]
+    world.org.misdeeds["proxy"] = [refuses((407, 403, 502)[world.seed % 3])]
+    world.run("show", RULE_ID, "--region", "eu-west-1", *by_sdk, codes={4, 7})
+
+
+for _each in (canary_kinds.trigger, canary_kinds.source, canary_kinds.remote):
+    scenario(_each)
+if find_spec("PureCloudPlatformClientV2") is None:
+    del SCENARIOS["sdk"]

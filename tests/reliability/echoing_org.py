@@ -8,17 +8,24 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import re
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, quote_plus
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 RULE_ID = "demo-rule"
+TOPIC = "v2.users.{id}.presence"
 Data = dict[str, Any]
+
+
+_RULE = re.compile(
+    r"/api/v2/(?:eventbridge/routing/rules/[^/]+|processautomation/triggers/(?!topics$)[^/]+"
+    r"|integrations/[^/]+/config/current)"
+)
+"""Where the rules of each kind are."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,10 @@ class Asked:
     def what(self) -> str:
         """What it is for, as misdeeds name it."""
         path = self.path.partition("?")[0]
-        if path.startswith("/api/v2/eventbridge/routing/rules/"):
+        if _RULE.fullmatch(path):
             return "put" if self.method == "PUT" else "get"
+        if path.endswith("/test"):
+            return "trial"
         names = {"/oauth/token": "token", "/events": "event", "/v1/logs": "log"}
         return "proxy" if self.method == "CONNECT" else names.get(path, "other")
 
@@ -62,12 +71,15 @@ def _strings(data: Any) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Answer:
-    """A reply; ``cut`` breaks the connection off before its end."""
+    """A reply; ``cut`` breaks the connection off before its end. One of status 0 is its body alone, without a head."""
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
+
+
+Misdeed = Callable[["EchoingOrg", Asked], Answer | None]
 
 
 class EchoingOrg:
@@ -80,7 +92,7 @@ class EchoingOrg:
     def __init__(self, rule: Data, token: str) -> None:
         self.rule = rule
         self.token = token
-        self.misdeeds: dict[str, list[Callable[[EchoingOrg, Asked], Answer | None]]] = {}
+        self.misdeeds: dict[str, list[Misdeed]] = {}
         self.asked: list[Asked] = []
         self.turn = 0
         self.on_request: Callable[[], None] = lambda: None
@@ -101,6 +113,9 @@ class EchoingOrg:
                 answer = org.answer(asked)
                 self.close_connection = True
                 with contextlib.suppress(OSError):  # whoever asked may be gone by now
+                    if not answer.status:
+                        self.wfile.write(answer.body)
+                        return
                     self.send_response(answer.status, "As it is")
                     for name, value in answer.headers.items():
                         self.send_header(name, value)
@@ -137,7 +152,9 @@ class EchoingOrg:
             return self.compare_and_set(json.loads(asked.body))
         if asked.what == "get":
             return reply(200, self.rule)
-        return reply(200, {"id": "target-uuid-12345"} if asked.method == "GET" else {})
+        if asked.what == "trial":
+            return reply(200, {"triggerMatches": True, "jsonPathValidation": {"details": self.criteria()}})
+        return reply(200, _REFERENCED if asked.method == "GET" else {})
 
     def compare_and_set(self, wanted: Data) -> Answer:
         """Apply a PUT if it names the present version."""
@@ -146,12 +163,27 @@ class EchoingOrg:
         self.rule = {**wanted, "id": RULE_ID, "version": wanted["version"] + 1}
         return reply(200, self.rule)
 
+    def criteria(self) -> list[Data]:
+        """Return what a trial says of each criterion of the rule."""
+        return [{**each, "match": True} for each in self.rule.get("matchCriteria", ())]
+
     def echo(self, asked: Asked) -> str:
         """Return something that was told by this request, another one each time; all of it comes after that."""
         told = asked.told() or ["nothing"]
         self.turn += 1
         first = self.turn % len(told)
         return " ".join((*told[first:], *told[:first]))
+
+
+_REFERENCED = {
+    "id": "target-uuid-12345",
+    "type": "WORKFLOW",
+    "active": True,
+    "publishedVersion": {"id": "1"},
+    "integrationType": {"id": "amazon-eventbridge-source"},
+    "entities": [TOPIC],
+}
+"""Whatever a rule refers to: target, flow, integration and list of topics in one."""
 
 
 def reply(status: int, body: Any, **headers: str) -> Answer:
@@ -204,6 +236,11 @@ def breaks_off(org: EchoingOrg, asked: Asked) -> Answer:
     return Answer(200, org.echo(asked).encode(), _echoing_headers(org, asked), cut=True)
 
 
+def is_garbled(_: EchoingOrg, asked: Asked) -> Answer:
+    """Answer with a line that is no HTTP, and that shows who asked where texts of that length are cut."""
+    return Answer(0, f"{'x' * 180} {asked.headers.get('authorization')}\r\n\r\n".encode())
+
+
 def shows_in_the_rule(org: EchoingOrg, asked: Asked) -> Answer:
     """Answer with the rule, that has in plain fields what was sent."""
     said = {"description": asked.headers.get("authorization", ""), "note": [org.echo(asked)]}
@@ -232,3 +269,35 @@ def applied_but(then: Callable[[EchoingOrg, Asked], Answer]) -> Callable[[Echoin
         return then(org, asked)
 
     return misdeed
+
+
+def somebody_renamed_it(org: EchoingOrg, asked: Asked) -> None:
+    """Let another writer of a rule of any kind be first with its name, which is a secret as well."""
+    org.rule = {**org.rule, "version": json.loads(asked.body)["version"] + 1, "name": f"Theirs {org.token}"}
+
+
+def shows_in_what_is_referenced(org: EchoingOrg, asked: Asked) -> Answer:
+    """Answer with a flow, an integration, a list of topics that have in their fields what was sent."""
+    names = ("name", "type", "description")
+    said = {name: org.echo(asked) for name in names}
+    kind = {"integrationType": {"id": org.echo(asked)}, "entities": [org.echo(asked)]}
+    return reply(200, {**_REFERENCED, **said, **kind}, **_echoing_headers(org, asked))
+
+
+def shows_in_the_trial(org: EchoingOrg, asked: Asked) -> Answer:
+    """Answer that no event matches, and show in the criteria who asked, and what the rule has."""
+    details = [{"jsonPath": f"$.{org.echo(asked)}", "operator": asked.headers.get("authorization"), "match": False}]
+    details += [{"jsonPath": text, "operator": text, "match": False} for text in _given(org.rule)]
+    return reply(200, {"triggerMatches": False, "jsonPathValidation": {"details": details}})
+
+
+def _given(rule: Data) -> list[str]:
+    return list(_strings([rule["name"], rule["description"], rule["matchCriteria"]]))
+
+
+def quotes_its_rule(org: EchoingOrg, asked: Asked) -> Answer:
+    """Refuse, and show what a user gave the rule."""
+    texts = _given(org.rule)
+    said = " ".join(texts)
+    details = [{"fieldName": text, "errorCode": text} for text in texts]
+    return reply(400, {"message": said, "contextId": said, "details": details}, **_echoing_headers(org, asked))

@@ -349,6 +349,15 @@ def test_no_secret_is_told(wire: Wire, pace: Pace, notices: list[Notice]) -> Non
     assert "canary" not in repr(notices)
 
 
+def test_no_part_of_a_secret_is_told(wire: Wire, pace: Pace) -> None:
+    """Why no reply came is told in bounds, and what is secret in it is taken out before it is cut."""
+    transport = wire(BrokenError(f"{'x' * 190} {TOKEN} {'y' * 500}"))
+    with pytest.raises(BrokenError) as caught:
+        send(transport, get(API), pace, hide=lambda text: text.replace(TOKEN, "redacted"))
+
+    assert f"{'x' * 190} redacted " == str(caught.value)
+
+
 def test_after_the_deadline_nothing_is_sent(wire: Wire, pace: Pace, clock: FakeClock) -> None:
     """A request that has no time left was certainly not sent."""
     clock.advance(120.0)

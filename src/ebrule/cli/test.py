@@ -103,15 +103,16 @@ def _with_org(command: TestCommand, rule: RuleFile, results: Sequence[CaseResult
     from ebrule.core.auth import connect
     from ebrule.core.trial import trial_of
     from ebrule.errors import UsageError
-    from ebrule.pipeline.cases import ask_org
+    from ebrule.pipeline.cases import ask_org, redactor_of
 
     trial_of(rule.kind)  # what cannot be asked needs no org to be told so
     rule_id = command.rule_id or rule.rule_id
     if rule_id is None:
         raise UsageError("which rule is the org to test? The file does not say", hint="Add --rule-id ID.")
+    hide = redactor_of(rule).text  # the org may quote what it has saved of the file
     with (
         opened(command.connection, screen) as org,
-        connect(org.settings.require_org(), org.settings.network, org.pace, read_only=True) as session,
+        connect(org.settings.require_org(), org.settings.network, org.pace, read_only=True, hide=hide) as session,
     ):
         return ask_org(session.reader, rule.kind, rule_id, results)
 

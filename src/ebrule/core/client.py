@@ -170,6 +170,7 @@ def _is_about_trust(error: BaseException) -> bool:
     return False
 
 
+_LONGEST_WORDS = 200
 _UNSENDABLE = "the URL or a header is not one that HTTP can carry"
 
 _WORDS: dict[type[httpx.HTTPError], str] = {
@@ -315,7 +316,8 @@ def send(
     except OutOfTimeError:
         error = BrokenError(f"no whole answer came in {pace.clock.monotonic() - started:.0f} s")
     except TransportError as caught:
-        error = type(caught)(hide(str(caught)))  # a library may quote the line of a reply that it cannot read
+        # A library may quote the line of a reply that it cannot read. What is cut first may show half a secret.
+        error = type(caught)(hide(str(caught))[:_LONGEST_WORDS])
     else:
         said = (reply.status, reply.milliseconds, reply.correlation_id)
         pace.observe(Requested(request.method, url, *said))

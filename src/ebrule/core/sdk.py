@@ -50,7 +50,6 @@ _CONNECTIONS = 100
 
 _CHUNK_BYTES = 1 << 16
 _FOLD = re.compile(r"\r?\n[ \t]+")
-_LONGEST_WORDS = 200
 
 
 class SdkTransport:
@@ -355,4 +354,4 @@ def _innermost(error: BaseException) -> BaseException:
 
 def _words(error: BaseException) -> str:
     first = _innermost(error)
-    return (str(first).strip() or type(first).__name__)[:_LONGEST_WORDS]
+    return str(first).strip() or type(first).__name__

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ebrule.pipeline.plan import RuleFile
     from ebrule.rules.kind import Kind
 
+_KEY = token_bytes(32)
+"""No digest of it is kept; one key for all lets a reader see that ebrule and the org speak of the same."""
+
 Answer = Literal["match", "no-match"]
 """What a rule says of an event."""
 
@@ -110,13 +113,18 @@ def run_cases(rule_file: RuleFile, cases: Sequence[Case]) -> list[CaseResult]:
         InvalidRuleError: the rule has conditions that only the org can evaluate, or a path of it is too wide.
     """
     conditions = _conditions(rule_file)
-    hide = Redactor(token_bytes(32), rule_file.document.secrets)
+    redactor = redactor_of(rule_file)
     results = []
     for case in cases:
         findings = [condition.examine(case.event) for condition in conditions]
         got = _answer(matches(findings))
-        results.append(CaseResult(case, got, tuple(_without_secrets(hide, finding) for finding in findings)))
+        results.append(CaseResult(case, got, tuple(_without_secrets(redactor, finding) for finding in findings)))
     return results
+
+
+def redactor_of(rule_file: RuleFile) -> Redactor:
+    """Return what takes out of texts what ``${env:…}`` put into the rule of a file."""
+    return Redactor(_KEY, rule_file.document.secrets)
 
 
 def ask_org(reader: Reader, kind: Kind, rule_id: str, results: Sequence[CaseResult]) -> list[CaseResult]:
@@ -179,5 +187,9 @@ def _conditions(rule_file: RuleFile) -> list[Condition]:
 
 def _without_secrets(redactor: Redactor, finding: Finding) -> Finding:
     return Finding(
-        finding.path, redactor.text(finding.text), redactor.data(finding.value), finding.found, finding.result
+        redactor.text(finding.path),
+        redactor.text(finding.text),
+        redactor.data(finding.value),
+        finding.found,
+        finding.result,
     )

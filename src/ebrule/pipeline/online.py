@@ -16,7 +16,7 @@ from ebrule.errors import EbruleError, InvalidRuleError, Problem, RuleNotFoundEr
 from ebrule.pipeline.compare import fixed_field_problems
 from ebrule.pipeline.operation import redact_error
 from ebrule.pipeline.plan import Plan, placed_problems
-from ebrule.redaction import Redactor
+from ebrule.redaction import Redactor, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,10 +76,14 @@ def _as_served(settings: Settings, file: RuleFile) -> RuleFile:
 
 @dataclass
 class _Answers:
-    """What the org said so far: rules by kind and id, None for one that it does not have, and wrong references."""
+    """What the org said so far: rules by kind and id, None for one that it does not have, and wrong references.
+
+    ``credentials`` is what it was asked with: it may have put that into its answers.
+    """
 
     rules: dict[tuple[str, str], Rule | None] = field(default_factory=dict)
     wrong: dict[Reference, Problem] = field(default_factory=dict)
+    credentials: frozenset[str] = frozenset()
 
 
 def _ask(session: Session, files: Sequence[RuleFile], answers: _Answers) -> None:
@@ -98,7 +102,10 @@ def _ask(session: Session, files: Sequence[RuleFile], answers: _Answers) -> None
     questions: list[Callable[[], Any]] = [partial(note_rule, kind, rule_id) for (_, rule_id), kind in named.items()]
     references = (reference for file in files for reference in _references(file))
     questions += [partial(note_wrong, check) for check in reference_checks(session.reader, references)]
-    read_all(session.pace, questions)
+    try:
+        read_all(session.pace, questions)
+    finally:
+        answers.credentials = session.tokens.credentials
 
 
 def _references(file: RuleFile) -> list[Reference]:
@@ -118,6 +125,7 @@ def _problems(file: RuleFile, answers: _Answers) -> tuple[Problem, ...]:
     # Where the id itself leads to the wrong thing, all else about the rule would only follow from that.
     if file.rule_id is not None and all(problem.path != ("id",) for problem in found):
         found += _rule_problems(file, file.rule_id, answers)
+    found = [without_secrets(problem, answers.credentials) for problem in found]
     return tuple(placed_problems(file.document, [*file.warnings, *found]))
 
 

@@ -231,11 +231,11 @@ class Run:
         history = self._history(desired)
         reads: list[Callable[[], Any]] = [reading, history.last, *reference_checks(session.reader, early)]
         base, self.last, *found = read_all(self.pace, reads)
-        _raise_any(desired, found)
         result.base_version = result.version = base.version
         # What an earlier run knew as a secret stays one, though this one reads it from the org.
         known = Redactor(self.key, desired.secrets | session.tokens.credentials)
         self.redactor = known.knowing([desired.recorded, self.last and self.last.data], base.data)
+        _raise_any(desired, found)
         result.rule_name = self._name_of(base)
         compared = compare(desired, base, self.options, history)
         plan = compared.plan

@@ -18,7 +18,9 @@ def main() -> None:
         code = run(sys.argv[1:])
     _let_go(sys.stdout)
     _let_go(sys.stderr)
-    sys.exit(code)
+    # What had to be closed is closed, and what had to be written is on the disk: to take the interpreter apart, object
+    # by object, would only cost time, and threads that the run gave up on could still get in its way.
+    os._exit(code)
 
 
 def _let_go(stream: TextIO | None) -> None:

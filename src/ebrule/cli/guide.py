@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from ebrule.errors import UsageError
 from ebrule.spelling import did_you_mean, nearest
@@ -26,8 +26,25 @@ _DEEPEST = 6
 _GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 
 
+class GuidingOption(TyperOption):
+    """An option whose default is taken as it is: to have it checked too, Typer would ask pydantic for each option."""
+
+    def process_value(self, ctx: Context, value: Any) -> Any:
+        """Return the value as the command gets it."""
+        source = ctx.get_parameter_source(self.name)
+        is_default = source is not None and source.name == "DEFAULT"
+        return value if is_default and not self.required else super().process_value(ctx, value)
+
+
 class GuidingCommand(TyperCommand):
     """A command whose help fits the terminal."""
+
+    def __init__(self, *arguments: Any, params: list[Parameter], **settings: Any) -> None:
+        """Take what Typer made of a function."""
+        for option in params:
+            if type(option) is TyperOption:
+                option.__class__ = GuidingOption  # Typer makes its own class of options, whatever the command's
+        super().__init__(*arguments, params=params, **settings)
 
     def get_help(self, ctx: Context) -> str:
         """Return the help, folded where the terminal is narrow."""

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ebrule.errors import UsageError
-from ebrule.rules.eventbridge import EVENTBRIDGE
-from ebrule.rules.source import SOURCE
-from ebrule.rules.trigger import TRIGGER
 from ebrule.spelling import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ebrule.rules.kind import Kind
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (EVENTBRIDGE, TRIGGER, SOURCE)}
-DEFAULT_KIND = EVENTBRIDGE.name
+
+class _Kinds(Mapping[str, "Kind"]):
+    """Kinds by name, each imported when it is first asked for: a run seldom needs more than one."""
+
+    def __init__(self, places: Mapping[str, tuple[str, str]]) -> None:
+        self._places = places
+
+    def __getitem__(self, name: str) -> Kind:
+        module, attribute = self._places[name]
+        kind: Kind = getattr(import_module(f"ebrule.rules.{module}"), attribute)
+        return kind
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+KINDS: Mapping[str, Kind] = _Kinds(
+    {
+        "eventbridge": ("eventbridge", "EVENTBRIDGE"),
+        "trigger": ("trigger", "TRIGGER"),
+        "eventbridge-source": ("source", "SOURCE"),
+    }
+)
+DEFAULT_KIND = "eventbridge"
 
 
 def kind_named(name: str, kinds: Mapping[str, Kind] = KINDS) -> Kind:

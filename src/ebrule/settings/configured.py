@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from ebrule.errors import UsageError
-from ebrule.rules.eventbridge import EVENTBRIDGE, Contract, eventbridge_with
-from ebrule.rules.registry import KINDS
-from ebrule.settings.profiles import KINDS_TABLE, kind_settings
-from ebrule.spelling import did_you_mean
+from ebrule.rules.registry import DEFAULT_KIND, KINDS
+from ebrule.settings.profiles import kind_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
-
-    from pydantic_core import ErrorDetails
 
     from ebrule.rules.kind import Kind
-
-_WANTED = {"string_type": "must be text", "int_type": "must be a whole number", "model_type": "must be a table"}
 
 
 def configured_kinds(environ: Mapping[str, str], *, is_sandbox: bool = False) -> Mapping[str, Kind]:
@@ -33,35 +23,7 @@ def configured_kinds(environ: Mapping[str, str], *, is_sandbox: bool = False) ->
     found = kind_settings(environ)
     if found is None:
         return KINDS
+    from ebrule.settings.contract import contracted_kind  # noqa: PLC0415 - few orgs need it
+
     path, tables = found
-    for name in tables:
-        if name != EVENTBRIDGE.name:
-            raise _wrong(path, name, "has nothing that can be set", f"Only [{KINDS_TABLE}.{EVENTBRIDGE.name}] has.")
-    contract = _contract(path, tables[EVENTBRIDGE.name])
-    if is_sandbox:
-        contract = Contract(**contract.model_dump(exclude={"rule_path", "target_path", "health_path"}))
-    return {**KINDS, EVENTBRIDGE.name: eventbridge_with(contract)}
-
-
-def _contract(path: Path, table: Any) -> Contract:
-    try:
-        return Contract.model_validate(table)
-    except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        where = ".".join((EVENTBRIDGE.name, *map(str, detail["loc"])))
-        raise _wrong(path, where, _reason(detail), f"Known keys: {', '.join(Contract.model_fields)}.") from None
-
-
-def _reason(detail: ErrorDetails) -> str:
-    context = detail.get("ctx", {})
-    if detail["type"] == "extra_forbidden":
-        return f"is no key that ebrule knows{did_you_mean(str(detail['loc'][-1]), Contract.model_fields)}"
-    if detail["type"] == "value_error":
-        return str(context["error"])
-    if detail["type"] == "greater_than_equal":
-        return f"must be {context['ge']} or more"
-    return _WANTED.get(detail["type"], "cannot be meant")
-
-
-def _wrong(path: Path, where: str, reason: str, hint: str) -> UsageError:
-    return UsageError(f"{path}: {KINDS_TABLE}.{where} {reason}", hint=hint, code="bad-config")
+    return {**KINDS, DEFAULT_KIND: contracted_kind(path, tables, is_sandbox=is_sandbox)}

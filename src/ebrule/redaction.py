@@ -14,8 +14,8 @@ import re
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, quote_plus, unquote_plus
 
 from ebrule.errors import LedgerError
@@ -258,8 +258,7 @@ def _hidden_names(data: Mapping[str, Any]) -> set[str]:
     return hidden
 
 
-@dataclass(frozen=True)
-class _Grammar:
+class _Grammar(NamedTuple):
     """The sensitive parts of URLs in a string, and what parameters look like there."""
 
     user_information: re.Pattern[str]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ebrule.cli.signals import stop_on_signals
 
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 MAX_SECRET_BYTES = 4_096
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """What a command that talks to an org works with; ``org_name`` is what to call the org."""
 
     settings: Settings

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ebrule.rules.changes import Change
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(NamedTuple):
     """The run waits ``seconds`` before try ``attempt`` of ``attempts``; ``left`` seconds of the deadline remain."""
 
     reason: str
@@ -20,15 +18,13 @@ class Waiting:
     left: float
 
 
-@dataclass(frozen=True)
-class AskingBack:
+class AskingBack(NamedTuple):
     """A PUT got no answer that settles it, and the run asks the org what became of it."""
 
     reason: str
 
 
-@dataclass(frozen=True)
-class Merged:
+class Merged(NamedTuple):
     """Somebody else changed the rule, and ``changes`` of that are kept.
 
     ``meanwhile`` is False where that was before the run: since the version that the rule file was made from.
@@ -40,15 +36,13 @@ class Merged:
     meanwhile: bool = True
 
 
-@dataclass(frozen=True)
-class Warned:
+class Warned(NamedTuple):
     """Something that the user should know and that stops nothing."""
 
     message: str
 
 
-@dataclass(frozen=True)
-class Requested:
+class Requested(NamedTuple):
     """One request and how it ended: ``status`` is None, and ``error`` says why, where no reply came."""
 
     method: str

@@ -11,10 +11,9 @@ import contextlib
 import random as random_module
 import threading
 import time
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from ebrule.errors import InterruptedRunError
 
@@ -83,8 +82,7 @@ class SystemClock:
             self.wait(inbox, seconds)
 
 
-@dataclass(frozen=True)
-class _Done:
+class _Done(NamedTuple):
     """How a call in a thread ended."""
 
     value: Any = None

@@ -9,8 +9,8 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 from ebrule.core.reply import NotSentError, Reply, TransportError, UntrustedHostError
 
@@ -76,8 +76,7 @@ def meaning_of(outcome: Reply | TransportError) -> Meaning:
     return _BY_STATUS.get(outcome.status) or _BY_HUNDRED.get(outcome.status // 100, Meaning.UNCLEAR)
 
 
-@dataclass(frozen=True)
-class Backoff:
+class Backoff(NamedTuple):
     """Full jitter: a wait between nothing and ``base`` doubled with each try, up to ``cap``. All in seconds."""
 
     base: float

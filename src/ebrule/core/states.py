@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
 _APPLIED_RESULTS = ("updated", "rolled_back")
 
 
-@dataclass(frozen=True)
-class KnownState:
+class KnownState(NamedTuple):
     """A rule as the ledger saw it: ``data`` is the body of ``version``, with secrets redacted.
 
     ``base_version`` is the one that the operation which tells of it began with.

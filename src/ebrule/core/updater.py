@@ -9,8 +9,7 @@ that says "not applied" unless the org's own answer rules it out.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ebrule.core.client import as_json
 from ebrule.core.failures import failure, wait
@@ -52,8 +51,7 @@ OLD_STATE_TRIES = 4
 LAST_WORD_SECONDS = 0.25
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """What the caller allows.
 
     ``pinned`` means that the base version is the only one that may be replaced. ``max_attempts`` counts PUTs.
@@ -64,8 +62,7 @@ class Policy:
     pinned: bool = False
 
 
-@dataclass(frozen=True)
-class Intent:
+class Intent(NamedTuple):
     """A PUT that is about to be sent: its number, what it replaces, and its body as it goes over the wire."""
 
     attempt: int
@@ -75,8 +72,7 @@ class Intent:
     overwritten: tuple[Overlap, ...] = ()
 
 
-@dataclass(frozen=True)
-class Landed:
+class Landed(NamedTuple):
     """How an update ended well.
 
     ``rule`` is the org's state. ``changed`` is False where somebody else had made it so already. ``confirmed`` is
@@ -90,8 +86,7 @@ class Landed:
     correlation_id: str | None = None
 
 
-@dataclass(frozen=True)
-class Hooks:
+class Hooks(NamedTuple):
     """What the updater asks of its caller, each time.
 
     ``before_put`` must not return before the intent is durable. ``check`` raises for a merged rule that is not

@@ -14,8 +14,7 @@ import hashlib
 import hmac
 import ipaddress
 import socket
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ebrule.core.client import HttpxTransport, as_json, host_of, send
@@ -49,8 +48,7 @@ Event = dict[str, Any]
 """An announcement as it is sent, in either format; ``id`` and ``data`` (the rule) stand in both."""
 
 
-@dataclass(frozen=True)
-class Try:
+class Try(NamedTuple):
     """One try to deliver: ``status`` is None where no reply came, and ``error`` then says why."""
 
     attempt: int

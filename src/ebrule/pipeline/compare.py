@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.errors import ConflictError, Problem, VersionGoneError
 from ebrule.pipeline.plan import Desired, Plan, invalid, make_plan
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from ebrule.rules.kind import Data
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(NamedTuple):
     """A plan; ``since`` is the older version that it merges from, where it does."""
 
     plan: Plan

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.rules.changes import diff
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from ebrule.rules.kind import Kind
 
 
-@dataclass(frozen=True)
-class Drift:
+class Drift(NamedTuple):
     """What others changed since ``version``, the last one that this ledger knows it applied.
 
     ``kept`` stays as they made it; ``undone`` is what the rule file puts back.

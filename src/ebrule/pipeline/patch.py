@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.core.validator import check_rule, path_text, writable
 from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
@@ -27,8 +27,7 @@ _OF_THE_FILE = ("kind", "id", "version")
 _HINT = "A path looks like priority, targets[crm].url or conditions[0].value."
 
 
-@dataclass(frozen=True)
-class Assignment:
+class Assignment(NamedTuple):
     """What is to stand at a path; ``secrets`` is what the environment put into it."""
 
     path: tuple[str, ...]
@@ -138,7 +137,7 @@ def laid_over(kind: Kind, content: Data, present: Data, assignments: Sequence[As
     """
     whole, said = deepcopy(dict(content)), deepcopy(writable(kind.model, content))
     for given in assignments:
-        assignment = replace(given, value=_kept(given, kind.shape, present))
+        assignment = given._replace(value=_kept(given, kind.shape, present))
         assign(said, kind.shape, assignment)
         changed, name = deepcopy(whole), given.path[0]
         path = assign(changed, kind.shape, assignment)  # what a file cannot say stays beside it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ebrule.core.validator import check_rule, path_text, writable
 from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
@@ -127,8 +127,7 @@ class Examined:
         return sum(problem.severity == "error" for problem in self.problems)
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What an update would do: ``base`` is the rule as read, ``wanted`` the content that it is to have.
 
     ``overwritten`` is what others changed since the version that the file was made from, and the caller gives up.

@@ -77,4 +77,4 @@ class Document:
         if any(problem.path[: len(path)] == path for path in self.assigned):
             return problem
         place = self.place(problem.path, key=key)
-        return problem if place is None else dataclasses.replace(problem, **dataclasses.asdict(place))
+        return problem if place is None else dataclasses.replace(problem, **place._asdict())

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +19,7 @@ Span: TypeAlias = tuple[int, int]
 LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a key or a value stands: counted from 1, in characters, the end exclusive and on the same line.
 
     What spans several lines ends, here, with its first.

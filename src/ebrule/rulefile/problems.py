@@ -111,7 +111,7 @@ def problem(kind: str, *, path: Path = (), place: Place | None = None, **parts: 
     """
     message, hint = (wording.format(**parts) for wording in WORDINGS[kind])
     found = Problem(kind, message, path, hint)
-    return found if place is None else dataclasses.replace(found, **dataclasses.asdict(place))
+    return found if place is None else dataclasses.replace(found, **place._asdict())
 
 
 def invalid(problems: list[Problem], source: Source) -> InvalidRuleError:

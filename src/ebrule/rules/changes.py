@@ -10,7 +10,7 @@ import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.errors import Overlap
 
@@ -27,8 +27,7 @@ class Change:
     after: Any
 
 
-@dataclass(frozen=True)
-class Merge:
+class Merge(NamedTuple):
     """What a three-way merge came to.
 
     ``content`` holds ours wherever both sides changed the same thing; ``overlaps`` lists these.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.errors import Problem, UsageError
 
@@ -59,8 +59,7 @@ class Rule:
     data: Data
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(NamedTuple):
     """Something that a rule names and that must exist in the org.
 
     ``resource`` is the path to GET; ``check`` looks at what came back and gives the reason why it will not do. Where

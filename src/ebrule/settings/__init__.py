@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -194,8 +194,7 @@ _SECRET = ("GENESYSCLOUD_OAUTHCLIENT_SECRET", "GENESYS_CLIENT_SECRET")
 _TOKEN = "GENESYSCLOUD_ACCESS_TOKEN"  # noqa: S105 - a variable's name
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """Where an org is, as it was told, by a profile or otherwise: a URL goes before a region."""
 
     region: str | None
@@ -208,8 +207,7 @@ class _Place:
         return bool(self.region or self.api_url)
 
 
-@dataclass(frozen=True)
-class _Credentials:
+class _Credentials(NamedTuple):
     """Who asks, as it was told; ``source`` and ``names`` (of id and secret) are for messages."""
 
     source: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ebrule.errors import Problem
 
@@ -30,8 +29,7 @@ MISSING: Final = Missing.MISSING
 """Stands for what an event does not have. Null is something that an event has."""
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """What a condition found in one event: ``value`` counts only where ``found`` says that there was one."""
 
     path: str
@@ -41,8 +39,7 @@ class Finding:
     result: bool
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """One condition of a rule.
 
     Attributes:

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ebrule.errors import InvalidRuleError, Problem
 from ebrule.rules.matching.condition import MISSING
@@ -52,8 +51,7 @@ class _NotThereError(Exception):
         self.lacks = lacks
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """One step from a value to those that it leads to; ``deep`` takes it from everything below the value too."""
 
     select: Callable[[Any, bool], list[Any]]

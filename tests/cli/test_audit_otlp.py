@@ -126,7 +126,7 @@ def test_a_collector_that_never_answers_has_not_acknowledged(ebrule: CommandLine
     """Silence ends with 11, within the run's deadline."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        options = ("--audit-otlp", url, "--audit-otlp-required", "--deadline", "3")
+        options = ("--audit-otlp", url, "--audit-otlp-required", "--deadline", "5")
         ran = ebrule("update", "--file", ebrule.rule(), *options)
 
     assert ran.code == 11

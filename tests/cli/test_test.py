@@ -160,6 +160,18 @@ def test_an_error_is_one_json_document_too(offline: CommandLine) -> None:
     assert (3, "failed", "file-not-found") == (ran.code, ran.json["result"], ran.json["error"]["problems"][0]["id"])
 
 
+def test_a_missing_file_is_told_once(offline: CommandLine) -> None:
+    """What to do about a file that is not there stands under it, and nowhere else."""
+    ran = offline("test", offline.rule(), "--cases", "nowhere.yaml")
+
+    assert (3, "") == (ran.code, ran.out)
+    assert [
+        "nowhere.yaml: error[file-not-found]: there is no such file",
+        "      Check the path and the current folder",
+        "error: nowhere.yaml has 1 mistake. Nothing was sent.",
+    ] == ran.err.splitlines()
+
+
 def test_standard_input(offline: CommandLine) -> None:
     """Either file may be standard input, but not both."""
     cases = json.dumps({"cases": [case()]})

@@ -149,7 +149,7 @@ def show_error(screen: Screen, error: EbruleError, *, given: str = "") -> None:
     if isinstance(error, (ConflictError, UnknownOutcomeError)) and error.overlaps:
         screen.err()
         show_overlaps(screen.err, error.overlaps)
-    if error.hint:
+    if error.hint and not (source and error.hint in {problem.hint for problem in problems}):  # told above
         screen.err(error.hint)
     if isinstance(error, ConflictError) and error.result and error.result.rule_id:
         _show_next_commands(screen, error, error.result.rule_id, given, error.result.kind)

@@ -400,3 +400,13 @@ def test_what_the_org_cannot_be_asked(offline: CommandLine) -> None:
     unknown = offline("test", nameless, "--cases", cases, "--remote")
     assert (2, True) == (unknown.code, "Add --rule-id ID." in unknown.err)
     assert 4 == offline(*REMOTE).code
+
+
+@pytest.mark.parametrize("option", ["--region=sandbox", "--deadline=5", "--verbose"])
+def test_options_of_a_connection_need_remote(offline: CommandLine, option: str) -> None:
+    """What would make believe that the org was asked is wrong usage, as for ``validate``."""
+    ran = offline("test", offline.rule(), "--cases", case_file(offline, case()), option)
+
+    name = option.partition("=")[0]
+    assert (2, "") == (ran.code, ran.out)
+    assert f"error: {name} is for asking the org\nAdd --remote, or leave out {name}.\n" == ran.err

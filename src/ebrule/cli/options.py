@@ -198,6 +198,14 @@ class Change:
     output: OutputOption = Output.TEXT
 
 
+def check_unasked(connection: Connection, ask: str) -> None:
+    """Refuse options that would make believe that the org is asked; ``ask`` is the option that has it asked."""
+    unused = next((each.name for each in fields(connection) if getattr(connection, each.name) != each.default), None)
+    if unused is not None:
+        option = f"--{unused.replace('_', '-')}"
+        raise UsageError(f"{option} is for asking the org", hint=f"Add {ask}, or leave out {option}.")
+
+
 def _check_standard_input(groups: Iterable[Any], others: Iterable[Any]) -> None:
     """Refuse to read two things from standard input, such as the rule file and the client's secret."""
     inputs = [*(group.client_secret_file for group in groups if isinstance(group, Connection)), *others]

@@ -59,6 +59,8 @@ def run(command: TestCommand, screen: Screen) -> int:
 
     if [command.rule, *command.cases].count("-") > 1:
         raise UsageError("only one file can be standard input", hint="Name the others.")
+    if not command.remote:
+        o.check_unasked(command.connection, "--remote")
     rule = load_rule(command.rule, kind=command.kind)
     results = run_cases(rule, _selected(command))
     if command.remote:

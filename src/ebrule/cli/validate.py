@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,7 +60,8 @@ def run(command: ValidateCommand, screen: Screen) -> int:
         raise UsageError(
             "no file to check", hint="Type: ebrule validate rule.yaml  (or a folder, or - for standard input)"
         )
-    _check_connection(command)
+    if not command.online:
+        o.check_unasked(command.connection, "--online")
     files = rule_files(command.files)
     kinds = configured_kinds(os.environ)
     examined = [_examined(command, kinds, path, reason) for path, reason in _watched(screen, files)]
@@ -73,17 +74,6 @@ def run(command: ValidateCommand, screen: Screen) -> int:
     if failure is not None:
         return exit_code(failure)
     return int(ExitCode.INVALID if any(found.errors for found in examined) else ExitCode.OK)
-
-
-def _check_connection(command: ValidateCommand) -> None:
-    """Refuse options that would make believe that the org is asked."""
-    from ebrule.errors import UsageError
-
-    given, usual = asdict(command.connection), asdict(o.Connection())
-    unused = next((name for name in given if given[name] != usual[name]), None)
-    if unused is not None and not command.online:
-        option = f"--{unused.replace('_', '-')}"
-        raise UsageError(f"{option} is for asking the org", hint=f"Add --online, or leave out {option}.")
 
 
 def _examined(command: ValidateCommand, kinds: Mapping[str, Kind], path: str, reason: Problem | None) -> Examined:

@@ -1,8 +1,9 @@
 """Run every benchmark in turn, and draw the README's plots: ``python tests/benchmarks/all.py [--full]``.
 
 Each keeps what it found as JSON in ``--results``, and the plots are drawn from that. ``--full`` goes to the counts that
-the README shows; it takes a quarter of an hour, and wants a machine that does nothing else. A benchmark that fails does
-not keep the others from running; the exit code is 1 then.
+the README shows; it takes a quarter of an hour, and wants a machine that does nothing else. ``--python`` and
+``--sdk-python`` mean what they do in ``update.py``. A benchmark that fails does not keep the others from running; the
+exit code is 1 then.
 """
 
 from __future__ import annotations
@@ -37,11 +38,12 @@ def commands(options: argparse.Namespace) -> dict[str, list[str]]:
     python = ["--python", str(options.python)]
     once = [] if options.full else ["--runs", "1"]
     beside = [*python, *(["--sdk-python", options.sdk_python] if options.sdk_python else [])]
+    # Without the SDK, which starts for so long: at each number of targets it is httpx, and seconds more.
     targets = ["--latency-ms", LATENCY_MS, "--targets", *(FULL_TARGETS if options.full else TARGETS)]
     return {
         "startup": ["startup.py", *beside, *once],
         "update": ["update.py", *beside, *once],
-        "targets": ["update.py", *beside, *targets, *(once or FEW)],
+        "targets": ["update.py", *python, *targets, *(once or FEW)],
         "ledger": ["ledger.py", *python, *full],
         "validate": ["validate.py", *python, *full, *(once or FEW)],
         "writers": ["writers.py", *full],

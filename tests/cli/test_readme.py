@@ -44,7 +44,8 @@ def test_every_link_leads_somewhere() -> None:
     links = re.findall(r"\]\((?!https:)([^)#]*)#?([^)]*)\)", text)
 
     assert [] == [(path, anchor) for path, anchor in links if not path and anchor not in headings]
-    assert [] == [path for path, _ in links if path and not (ROOT / path).exists()]
+    files = [path for path, _ in links if path] + re.findall(r' src="([^"]*)"', text)
+    assert [] == [path for path in files if not (ROOT / path).exists()]
 
 
 def test_the_test_command_is_the_one_that_ci_calls() -> None:

@@ -8,6 +8,7 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -148,6 +149,15 @@ class TestRules:
         assert sandbox.requests("PUT") == [400]
         assert sandbox.requests("GET") == [200, 404]
         assert sandbox.requests(path="%/targets/%") == [404]
+
+    def test_requests_are_logged_with_their_time(self, client: httpx.Client, sandbox: SandboxProcess) -> None:
+        """Each request is logged with the time of its answer, as an instant and not as some place's time of day."""
+        seen = len(sandbox.answered())
+        client.get(RULE)
+        client.get(RULE)
+        first, second = sandbox.answered()[seen:]
+        assert first <= second
+        assert first.utcoffset() == timedelta(0)
 
     def test_initial_rules_are_valid(self, client: httpx.Client) -> None:
         """Every initial rule can be put back as it is."""

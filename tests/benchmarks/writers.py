@@ -2,7 +2,7 @@
 
 All start at once, each with an edit of its own to the same rule, as live processes on one sandbox. Told is how long it
 took until the last was done, how many PUTs each needed, and what became of the edits. ``--full`` goes to 64 writers.
-Where the sandbox's own log contradicts what a writer said, that is printed, and the exit code is 1.
+Where a writer gave up, or the sandbox's own log contradicts what one said, that is printed, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -22,10 +22,22 @@ from reliability.proofs import race_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reliability.proofs import Raced
+
 COUNTS: Final = (1, 2, 4, 8)
 FULL_COUNTS: Final = (16, 32, 64)
 LATENCY_MS: Final = 20.0
 HEADINGS: Final = ("writers", "succeeded", "in the final rule", "lost", "PUTs each", "until the last is done, s")
+
+
+def broken(raced: Sequence[Raced]) -> list[str]:
+    """Return why these races say nothing of how long it takes until all writers are done."""
+    gave_up = [
+        f"{each.writers - each.succeeded} of {each.writers} writers gave up"
+        for each in raced
+        if each.succeeded < each.writers
+    ]
+    return gave_up + [finding for each in raced for finding in each.verdict.findings]
 
 
 def main() -> None:
@@ -49,8 +61,8 @@ def main() -> None:
     plot = Plot("writers", title, "writers", "until the last is done, s", lines)
     kept = [{key: value for key, value in asdict(each).items() if key != "verdict"} for each in raced]
     Results("writers", table(rows), kept, [plot]).tell(options.out)
-    if broken := [finding for each in raced for finding in each.verdict.findings]:
-        raise SystemExit("\n".join(f"BROKEN: {finding}" for finding in broken))
+    if found := broken(raced):
+        raise SystemExit("\n".join(f"BROKEN: {each}" for each in found))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,10 @@ from benchmarks import all as every
 from benchmarks import plot
 from benchmarks.measuring import output, run
 from benchmarks.update import Cost, chain, report
+from benchmarks.writers import broken as broken_races
+from reliability.history import Verdict
 from reliability.measure import table
+from reliability.proofs import Raced
 
 BENCHMARKS = Path(every.__file__).parent
 SVG = "{http://www.w3.org/2000/svg}"
@@ -200,6 +203,16 @@ def test_a_benchmark_of_what_does_not_run_fails(name: str, broken: Path, tmp_pat
     assert "something is amiss" in done.stderr
     assert "Traceback" not in done.stderr
     assert not out.exists()
+
+
+def test_writers_that_gave_up_are_no_result() -> None:
+    """Races count where each writer got through and the sandbox's log agrees; else it is said what is wrong."""
+    fine = Raced("ebrule", 4, 4, 4, 0, 9, 1.5, Verdict())
+    gave_up = Raced("ebrule", 8, 6, 6, 0, 40, 9.0, Verdict())
+    contradicted = Raced("ebrule", 2, 2, 1, 1, 3, 0.7, Verdict(findings=["an edit is lost"]))
+
+    assert [] == broken_races([fine])
+    assert ["2 of 8 writers gave up", "an edit is lost"] == broken_races([fine, gave_up, contradicted])
 
 
 def test_one_that_fails_is_named_at_the_end(broken: Path, tmp_path: Path) -> None:

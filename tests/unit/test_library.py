@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,11 @@ def test_the_names_are_pinned() -> None:
     """The library has these names, all of them can be had, and no others are promised."""
     assert set(ebrule.__all__) == NAMES
     assert all(getattr(ebrule, name).__name__ == name for name in NAMES - {"KINDS"})
+
+
+def test_a_plan_takes_what_an_update_takes() -> None:
+    """``plan_update`` has the parameters of ``update_rule``, for whoever asks."""
+    assert signature(update_rule) == signature(plan_update)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:

@@ -6,7 +6,8 @@ import os
 import sys
 from dataclasses import replace
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from inspect import signature
+from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ebrule.core.pace import Pace
 from ebrule.errors import UsageError
@@ -18,12 +19,15 @@ from ebrule.pipeline.run import Run
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ebrule.core.client import Transport
     from ebrule.pipeline.operation import UpdateResult
     from ebrule.pipeline.plan import Desired
     from ebrule.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def update_rule(
@@ -119,19 +123,22 @@ def _own_input() -> IO[bytes] | None:
     return getattr(buffer, "raw", buffer)
 
 
+def _takes_the_same(other: Callable[P, T]) -> Callable[[Callable[..., T]], Callable[P, T]]:
+    """Say of a function that passes on what it is given that it takes what ``other`` takes, to people and checkers."""
+
+    def said(function: Callable[..., T]) -> Callable[P, T]:
+        function.__signature__ = signature(other)  # type: ignore[attr-defined]  # what inspect.signature looks at first
+        return function
+
+    return said
+
+
+@_takes_the_same(update_rule)
 def plan_update(
-    settings: Settings,
-    source: str | os.PathLike[str] | None,
-    options: UpdateOptions | None = None,
-    *,
-    pace: Pace | None = None,
-    environ: Mapping[str, str] | None = None,
-    stdin: IO[bytes] | None = None,
-    transport: Transport | None = None,
+    settings: Settings, source: str | os.PathLike[str] | None, options: UpdateOptions | None = None, **others: Any
 ) -> UpdateResult:
     """Return what :func:`update_rule` would change, as ``planned`` or ``unchanged``; takes and raises the same.
 
     Nothing is written: no request but GET and the one for a token leaves, and the ledger is left alone.
     """
-    options = replace(options or UpdateOptions(), dry_run=True)
-    return update_rule(settings, source, options, pace=pace, environ=environ, stdin=stdin, transport=transport)
+    return update_rule(settings, source, replace(options or UpdateOptions(), dry_run=True), **others)

@@ -126,7 +126,7 @@ def _report(screen: Screen, output: o.Report, examined: Sequence[Examined], fail
     if output is o.Report.TEXT:
         _show(screen, examined)
     else:
-        from ebrule.cli.reports import json_report, sarif_report, show_annotations
+        from ebrule.cli.validate_reports import json_report, sarif_report, show_annotations
 
         if output is o.Report.JSON:
             screen.json(json_report(examined, failure))

@@ -15,6 +15,7 @@ import random
 import signal
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -24,6 +25,8 @@ from reliability.echoing_org import RULE_ID, EchoingOrg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+SDK_IS_HERE: Final = find_spec("PureCloudPlatformClientV2") is not None
 
 _LETTERS: Final = "ghjkmnpqrstvwxyzGHJKMNPQRSTVWXYZ"
 """No vowels and few hexadecimal digits: no word and no digest looks like a canary."""

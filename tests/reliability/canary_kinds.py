@@ -28,8 +28,8 @@ Data = dict[str, Any]
 
 def trigger(world: World) -> None:
     """A trigger that is shown, changed in every way, tried and gone back from."""
-    wanted = _wanted_trigger(world)
-    _life(world, _trigger_there(world), wanted)
+    wanted = trigger_wanted(world)
+    _life(world, trigger_there(world), wanted)
     wrongs: list[Data] = [
         {"topicName": "${env:PLAIN}", "target": {"type": "Workflow", "id": "${env:PLAIN}"}},
         {"target": {"type": "${env:PLAIN}", "id": "${env:INSIDE}/../x"}, "enabled": "${env:PLAIN}"},
@@ -64,8 +64,8 @@ def source(world: World) -> None:
 
 def remote(world: World) -> None:
     """Cases that the org tries as well, on its saved rule, and shows what it was asked and what it has."""
-    world.org.rule = _trigger_there(world)
-    file = _file(world, _wanted_trigger(world))
+    world.org.rule = trigger_there(world)
+    file = _file(world, trigger_wanted(world))
     world.run("update", "--file", file, *world.output, codes={0})
     event = {"attributes": {"secret": "something else"}}
     cases = [{"name": "a call", "event": event, "expect": "match"}, {"name": "none", "event": {}, "expect": "no-match"}]
@@ -83,7 +83,8 @@ def remote(world: World) -> None:
         world.run(*remotely, codes={code})
 
 
-def _trigger_there(world: World) -> Data:
+def trigger_there(world: World) -> Data:
+    """Return a trigger as the org has it, with a secret of the org's own."""
     return {
         "id": RULE_ID,
         "name": "Demo",
@@ -97,7 +98,8 @@ def _trigger_there(world: World) -> Data:
     }
 
 
-def _wanted_trigger(world: World) -> Data:
+def trigger_wanted(world: World) -> Data:
+    """Return what a rule file makes of it, with a secret in every field that takes text."""
     # A name has at most 256 characters, and not every canary has.
     world.known["NAME"] = world.ebrule.environ["NAME"] = world.cage.canary("NAME")
     return {

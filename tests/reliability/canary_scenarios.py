@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from reliability import canary_kinds
+from reliability.canaries import SDK_IS_HERE
 from reliability.echoing_org import (
     RULE_ID,
     EchoingOrg,
@@ -331,5 +331,5 @@ def sdk(world: World) -> None:
 
 for _each in (canary_kinds.trigger, canary_kinds.source, canary_kinds.remote):
     scenario(_each)
-if find_spec("PureCloudPlatformClientV2") is None:
+if not SDK_IS_HERE:
     del SCENARIOS["sdk"]

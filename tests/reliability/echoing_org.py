@@ -146,6 +146,10 @@ class EchoingOrg:
             answer = misdeed(self, asked)
             if answer is not None:
                 return answer
+        return self.served(asked)
+
+    def served(self, asked: Asked) -> Answer:
+        """Answer one request well."""
         if asked.what == "token":
             return reply(200, {"access_token": self.token, "token_type": "bearer", "expires_in": 86_400})
         if asked.what == "put":

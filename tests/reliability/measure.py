@@ -1,4 +1,4 @@
-"""Print what the proofs counted: ``python tests/reliability/measure.py races|faults|rivals|headers``.
+"""Print what the proofs counted: ``python tests/reliability/measure.py races|faults|rivals|headers|token``.
 
 Small counts unless ``--full`` is given. The exit code is 1 where a promise was broken; what broke it is
 printed.
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from reliability import headers, proofs
+from reliability.canaries import SDK_IS_HERE
+from reliability.second_server import SPELLINGS, WAYS, lead_astray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,11 +128,41 @@ def retry_after(*, full: bool, seed: int) -> int:
     return len(measured.findings)
 
 
+def token(*, full: bool, seed: int) -> int:
+    """Print promise 12: the token goes to the configured host only."""
+    rows: list[Sequence[object]] = [
+        (
+            "transport",
+            "seed",
+            "runs",
+            "requests with credentials",
+            "at the second server",
+            "credentials there",
+            "seconds",
+        )
+    ]
+    findings = []
+    for transport, rounds in {
+        "httpx": SPELLINGS if full else 1,
+        **({"sdk": 1} if full and SDK_IS_HERE else {}),
+    }.items():
+        began = time.monotonic()
+        guarded = lead_astray(seed, list(WAYS), rounds=rounds, options=("--transport", transport))
+        counts = (guarded.runs, guarded.sent, guarded.strayed, len(guarded.found))
+        rows.append((transport, seed, *counts, time.monotonic() - began))
+        findings += [*guarded.found, *guarded.wrong]
+    _print(table(rows))
+    for finding in findings:
+        _print(f"BROKEN: {finding}")
+    return len(findings)
+
+
 PROOFS: Final[dict[str, Callable[..., int]]] = {
     "races": races,
     "faults": faults,
     "rivals": rivals,
     "headers": retry_after,
+    "token": token,
 }
 
 

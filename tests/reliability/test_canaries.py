@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pytest
 
+from reliability.canaries import SDK_IS_HERE
 from reliability.canary_scenarios import SCENARIOS
 from reliability.measure_canaries import search
 
 pytestmark = pytest.mark.loopback
 
-needs_sdk = pytest.mark.skipif(find_spec("PureCloudPlatformClientV2") is None, reason="the SDK is not installed")
+needs_sdk = pytest.mark.skipif(not SDK_IS_HERE, reason="the SDK is not installed")
 
 
 @pytest.mark.parametrize("runs", [40, pytest.param(500, marks=pytest.mark.full)])

@@ -51,6 +51,14 @@ def test_an_edit_is_named_with_its_line(offline: CommandLine, ledger: LedgerWrit
     assert (document["result"], document["line"], document["records"]) == ("invalid", 3, 2)
 
 
+def test_one_record_holds(offline: CommandLine, ledger: LedgerWriter) -> None:
+    """Where all but the first record is lost to an edit, that one is spoken of as one."""
+    ledger.update()
+    offline.ledger.write_bytes(offline.ledger.read_bytes().replace(b'"reason":"CHG-1042"', b'"reason":"CHG-1043"', 1))
+
+    assert "Up to there, 1 record holds.\n" in offline(*VERIFY).out
+
+
 def test_a_torn_line_is_no_edit(offline: CommandLine, ledger: LedgerWriter) -> None:
     """A line that a killed run tore, repaired or not yet, is told, and ends with 0."""
     ledger.update(1)

@@ -87,7 +87,8 @@ def _show(screen: Screen, path: Path, found: Verification, head: str | None) -> 
     else:
         where = f"{name}:{found.line}: this line" if found.line else f"{name}:"
         screen.out(("broken: ", "error"), f"{where} {found.problem}.")
-        screen.out(f"Up to there, {_count(found.records, 'record')} hold.")
+        hold = "holds" if found.records == 1 else "hold"
+        screen.out(f"Up to there, {_count(found.records, 'record')} {hold}.")
     screen.out(f"head  {found.head}")
     if found.repaired:
         was = "line was" if found.repaired == 1 else "lines were"

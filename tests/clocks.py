@@ -29,11 +29,13 @@ class FakeClock:
     Attributes:
         sleeps: the seconds of each sleep that was not cut short.
         during_sleep: called in the midst of each sleep.
+        during_wait: called at the beginning of each wait.
     """
 
     def __init__(self, now: datetime = NOON, patience: float = 10.0) -> None:
         self.sleeps: list[float] = []
         self.during_sleep: Callable[[], None] = lambda: None
+        self.during_wait: Callable[[], None] = lambda: None
         self._began = now
         self._elapsed = 0.0
         self._patience = min(patience, 10.0)
@@ -54,6 +56,7 @@ class FakeClock:
 
     def wait(self, inbox: SimpleQueue[Any], seconds: float) -> Any:
         """Wait for an item, for real; where none comes, ``seconds`` have passed."""
+        self.during_wait()
         try:
             return inbox.get(timeout=self._patience)
         except Empty:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from clocks import FakeClock
-from ebrule.core.pace import CALLS_AT_ONCE, GRACE_SECONDS, OutOfTimeError, Pace, SystemClock
+from ebrule.core.pace import ANSWER_SECONDS, CALLS_AT_ONCE, GRACE_SECONDS, OutOfTimeError, Pace, SystemClock
 from ebrule.errors import InterruptedRunError
 
 if TYPE_CHECKING:
@@ -61,16 +61,26 @@ def test_a_call_raises_what_the_function_raises(pace: Pace, error: BaseException
 
 
 @pytest.mark.parametrize(
-    ("deadline", "limit", "took"), [(120.0, 20.0, 20.0), (5.0, 20.0, 5.0)], ids=["limit", "deadline"]
+    ("deadline", "before", "took"),
+    [(120.0, 0.0, 20.0), (120.0, 50.0, 20.0), (5.0, 0.0, 5.0), (60.0, 50.0, 10.0)],
+    ids=["limit", "limit-later-on", "deadline", "deadline-later-on"],
 )
 def test_a_call_ends_at_its_limit_or_the_deadline(
-    never: threading.Event, deadline: float, limit: float, took: float
+    never: threading.Event, deadline: float, before: float, took: float
 ) -> None:
     """A call that does not come back is left to itself, at whichever of the two comes first."""
     clock = FakeClock(patience=0.02)
+    pace = Pace(deadline, clock=clock)
+    clock.advance(before)
     with pytest.raises(OutOfTimeError):
-        Pace(deadline, clock=clock).call(lambda: never.wait(30), limit)
-    assert took == clock.monotonic()
+        pace.call(lambda: never.wait(30), 20.0)
+    assert before + took == clock.monotonic()
+
+
+def test_a_call_may_begin_at_the_last_moment(pace: Pace, clock: FakeClock) -> None:
+    """However little time is left, it may be enough."""
+    clock.advance(119.9)
+    assert pace.call(giving("just in time"), 20.0) == "just in time"
 
 
 def test_no_call_begins_after_the_deadline(pace: Pace, clock: FakeClock) -> None:
@@ -114,24 +124,19 @@ def test_no_calls_give_no_results(pace: Pace) -> None:
     assert pace.call_all([]) == []
 
 
-def test_eight_calls_run_at_once(pace: Pace) -> None:
+def test_eight_calls_run_at_once(pace: Pace, clock: FakeClock) -> None:
     """So many run side by side, and never one more."""
-    all_there = threading.Barrier(CALLS_AT_ONCE)
-    lock = threading.Lock()
-    running, most = 0, 0
+    others = set(threading.enumerate())
+    counted = threading.Event()
+    running: list[int] = []
 
-    def call() -> int:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        all_there.wait(10)
-        with lock:
-            running -= 1
-        return 1
+    def count() -> None:
+        running.append(len(set(threading.enumerate()) - others))
+        counted.set()
 
-    assert pace.call_all([call] * 4 * CALLS_AT_ONCE) == [1] * 4 * CALLS_AT_ONCE
-    assert most == CALLS_AT_ONCE == 8
+    clock.during_wait = count
+    assert pace.call_all([lambda: counted.wait(10)] * 4 * CALLS_AT_ONCE) == [True] * 4 * CALLS_AT_ONCE
+    assert running[0] == CALLS_AT_ONCE == 8
 
 
 def test_of_several_errors_the_earliest_functions_is_raised(pace: Pace) -> None:
@@ -235,15 +240,18 @@ def test_without_a_signal_the_run_goes_on(pace: Pace) -> None:
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["call", "call_all"])
-def test_a_signal_wakes_a_blocked_call_at_once(pace: Pace, never: threading.Event, many: bool) -> None:
+def test_a_signal_wakes_a_blocked_call_at_once(
+    pace: Pace, clock: FakeClock, never: threading.Event, many: bool
+) -> None:
     """The main thread does not wait for a reply to notice a signal."""
 
-    def call() -> None:
-        pace.interrupt(signal.SIGTERM)
-        never.wait(30)
+    def call() -> bool:
+        return never.wait(30)
 
+    clock.during_wait = lambda: pace.interrupt(signal.SIGTERM)
     with pytest.raises(InterruptedRunError):
         pace.call_all([call]) if many else pace.call(call, 20.0)
+    assert clock.monotonic() == 0.0
 
 
 def test_a_signal_leaves_a_grace_period(pace: Pace, clock: FakeClock) -> None:
@@ -287,6 +295,21 @@ def test_under_a_shield_the_first_signal_does_not_cut_off_a_call(pace: Pace) -> 
         assert pace.call(call, 20.0) == "done"
 
 
+def test_under_a_shield_a_signal_leaves_time_to_ask_back(never: threading.Event) -> None:
+    """The call that was under way gets a second to be answered; the rest is for finding out what it did."""
+    clock = FakeClock(patience=0.02)
+    pace = Pace(120.0, clock=clock)
+
+    def interrupt() -> None:
+        clock.during_wait = lambda: None
+        pace.interrupt(signal.SIGINT)
+
+    clock.during_wait = interrupt
+    with pace.shield(), pytest.raises(OutOfTimeError):
+        pace.call(lambda: never.wait(30), 20.0)
+    assert (clock.monotonic(), pace.left()) == (ANSWER_SECONDS, GRACE_SECONDS - ANSWER_SECONDS) == (1.0, 4.0)
+
+
 def test_under_a_shield_the_second_signal_counts(pace: Pace) -> None:
     """Whoever presses Ctrl-C twice means it."""
     with pace.shield():
@@ -320,7 +343,9 @@ def test_the_machines_clock_is_a_clock() -> None:
     assert clock.monotonic() <= clock.monotonic()
     assert clock.wait(inbox, 10.0) == "first"
     clock.sleep(inbox, 10.0)
+    began = clock.monotonic()
     clock.sleep(inbox, 0.001)
+    assert clock.monotonic() - began >= 0.001
     with pytest.raises(Empty):
         clock.wait(inbox, 0.001)
 

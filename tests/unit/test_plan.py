@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,6 +43,16 @@ targets:
   - id: t2
 """
 ENVIRON = {"TOKEN": "s3cret"}
+
+TRIGGER_FILE = """\
+kind: trigger
+name: Demo
+enabled: true
+topicName: v2.a
+target:
+  type: Workflow
+  id: flow-1
+"""
 
 
 @pytest.fixture
@@ -371,26 +382,51 @@ def test_each_field_may_be_kept(write: Write, field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "rule"),
+    ("text", "rule", "path", "line"),
     [
-        (KEPT.replace("X-Source", "X-Other"), base()),
-        (KEPT, base(targets=[{"id": "t1"}, {"id": "t2"}])),
-        (KEPT, base(targets=[])),
-        (KEPT, base(targets=[{"id": "t1", "headers": {"X-Source": "a"}}, {"id": "t1"}])),
-        (KEPT, base(targets=[{"headers": {"X-Source": "a"}}])),
-        (KEPT, base(name=None)),
+        (KEPT.replace("X-Source", "X-Other"), base(), "targets[t1].headers.X-Other", 13),
+        (KEPT, base(targets=[{"id": "t1"}, {"id": "t2"}]), "targets[t1].headers.X-Source", 13),
+        (KEPT, base(targets=[]), "targets[t1].headers.X-Source", 13),
+        (KEPT, base(targets=[{"id": "t1", "headers": {"X-Source": "a"}}, {"id": "t1"}]),
+         "targets[0].headers.X-Source", 13),
+        (KEPT, base(targets=[{"headers": {"X-Source": "a"}}]), "targets[0].headers.X-Source", 13),
+        (KEPT, base(name=None), "name", 4),
     ],
     ids=["another header", "no headers", "no target", "targets twice", "targets without ids", "no name"],
 )  # fmt: skip
-def test_there_must_be_something_to_keep(write: Write, text: str, rule: Rule) -> None:
+def test_there_must_be_something_to_keep(write: Write, text: str, rule: Rule, path: str, line: int) -> None:
     """``${keep}`` where the org has no value, or none that can be told, is a problem with its place."""
     with pytest.raises(InvalidRuleError) as caught:
         planned(write, text, rule)
     (problem,) = caught.value.problems
 
-    assert problem.id == "nothing-to-keep"
-    assert problem.line
-    assert problem.column
+    assert ("nothing-to-keep", f"{path} is ${{keep}}, but the org has no such value") == (problem.id, problem.message)
+    assert "Write the value itself, for one as ${env:NAME}." == problem.hint
+    assert line == problem.line
+
+
+def test_what_cannot_be_kept_within_a_part_is_told_on_its_line(write: Write) -> None:
+    """A key of a rule's part has a line of its own, which is the one to mend."""
+    text = TRIGGER_FILE + "  workflowTargetSettings:\n    dataFormat: ${keep}\n"
+    with pytest.raises(InvalidRuleError) as caught:
+        planned(write, text, Rule("t", 1, {"target": {"type": "Workflow", "id": "flow-1"}}))
+
+    assert [("nothing-to-keep", 9, 17)] == [(each.id, each.line, each.column) for each in caught.value.problems]
+
+
+def test_a_limit_holds_for_file_and_org_together(write: Write) -> None:
+    """What breaks a limit only beside a field that the file leaves to the org is told on the file's line."""
+    path = write(TRIGGER_FILE + "delayBySeconds: 90\n")
+    with pytest.raises(InvalidRuleError, match=re.escape(f"{path} has 1 mistake. Nothing was sent.")) as caught:
+        planned(write, path.read_text(), Rule("t", 1, {"eventTTLSeconds": 60}))
+
+    assert [("ttl-and-delay", 8, 17)] == [(each.id, each.line, each.column) for each in caught.value.problems]
+    assert ("trigger", str(path)) == (caught.value.kind, caught.value.source and caught.value.source.name)
+
+
+def test_a_warning_stops_no_plan(write: Write) -> None:
+    """An operator that only the org may know is no reason not to plan."""
+    assert not planned(write, GOOD.replace("equals", "sounds-like")).is_empty
 
 
 def test_a_plan_does_not_change_what_it_is_made_from(write: Write) -> None:

@@ -91,21 +91,22 @@ class RuleFile:
         Raises:
             InvalidRuleError: the file says ``${keep}`` where the org has nothing to keep.
         """
-        missing: list[str] = []
+        missing: list[Problem] = []
+        places = iter(keeps(self.fields))  # in the order in which they are asked for
 
         def value_at(path: str, value: Any, present: Any) -> Any:
-            if value is KEEP and present is None:
-                missing.append(path)
-            return present if value is KEEP else value
+            if value is not KEEP:
+                return value
+            place = next(places)
+            if present is None:
+                message = f"{path} is ${{keep}}, but the org has no such value"
+                hint = "Write the value itself, for one as ${env:NAME}."
+                missing.append(self.placed(Problem("nothing-to-keep", message, place, hint=hint)))
+            return present
 
         content = overlay(self.kind.shape, self.kind.content(base.data), self.fields, value_at)
         if missing:
-            problems = [
-                Problem("nothing-to-keep", f"{path} is ${{keep}}, but the org has no such value", (path.split("[")[0],),
-                        hint="Write the value itself, for one as ${env:NAME}.")
-                for path in missing
-            ]  # fmt: skip
-            raise invalid(self.source, [self.placed(problem) for problem in problems])
+            raise invalid(self.source, missing)
         return content
 
 

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ebrule.core.validator import check_rule, path_text, reference_checks
+from ebrule.core.validator import check_rule, path_text, reference_checks, writable
 from ebrule.errors import AccessError, EbruleError, Problem, UnavailableError
 from ebrule.rulefile import KEEP
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Reference
+from ebrule.rules.trigger import TRIGGER
 
 if TYPE_CHECKING:
     from ebrule.core.reply import Reply, Request
@@ -164,6 +165,13 @@ def test_wrong_types_of_other_kinds(data: dict[str, Any], message: str) -> None:
 def test_a_type_that_quotes_would_mend(path: tuple[str], value: Any, hint: str | None) -> None:
     """The hint tells to add or to take away quotes where that is all it takes, or else what the key is for."""
     assert hint == only(check_rule(EVENTBRIDGE, with_value(path, value))).hint
+
+
+def test_what_a_key_within_a_part_is_for() -> None:
+    """The hint is that of the key in its place, not that of another one of the same name."""
+    problems = check_rule(TRIGGER, {"target": {"type": "Workflow", "id": []}})
+
+    assert ["id: Id of an active, published workflow."] == [each.hint for each in problems if each.id == "wrong-type"]
 
 
 # --- what a value may be ------------------------------------------------------------------------------------
@@ -352,6 +360,26 @@ def test_whatever_a_file_says_is_told_in_order(data: dict[str, Any]) -> None:
         assert problem.message
 
 
+# --- what a file can say ------------------------------------------------------------------------------------
+
+
+def test_what_only_the_org_knows_is_left_out() -> None:
+    """Of a rule as the org has it, what no file can say is no part at any depth; a target may have any key."""
+    condition, target = RULE["conditions"][0], {"id": "t1", "retries": 3}
+    rule = {**RULE, "targets": [target], "conditions": [{**condition, "weight": 3}], "owner": {"team": "routing"}}
+
+    assert {**RULE, "targets": [target]} == writable(EVENTBRIDGE.model, rule)
+    assert {"part": {"leaf": {"weight": 1.5}, "leaves": [{}]}} == writable(
+        Toy, {"part": {"leaf": {"weight": 1.5, "age": 2}, "leaves": [{"age": 2}], "age": 3}}
+    )
+
+
+@pytest.mark.parametrize("odd", [None, "x", {"targets": "x"}, {"targets": None}, {"targets": ["x", None]}], ids=repr)
+def test_what_is_no_rule_at_all_stays_as_it_is(odd: Any) -> None:
+    """Where text or nothing stands in the place of a part, there is nothing to leave out."""
+    assert odd == writable(EVENTBRIDGE.model, odd)
+
+
 # --- secrets ------------------------------------------------------------------------------------------------
 
 PLACES: list[tuple[tuple[str | int, ...], Any]] = [
@@ -445,6 +473,8 @@ def test_a_reference_that_does_not_exist() -> None:
     assert missing is not None
     assert (missing.id, missing.path) == ("unknown-target", ("targets", 1, "id"))
     assert 'target "t2" does not exist in this org' in missing.message
+    hint = "Create the target first, or correct its id. An update skips the check with --no-check-targets."
+    assert hint == missing.hint
     assert gone is not None
     assert gone.path == ("targets", 2, "id")
 
@@ -497,8 +527,9 @@ def test_a_list_is_read_once_for_all_that_must_be_in_it() -> None:
 
     assert [first, second] == asked
     assert there is None
-    assert missing is not None
-    assert 'topic "v2.bb" is not among those of this org; did you mean "v2.b"?' == missing.message
+    message = 'topic "v2.bb" is not among those of this org; did you mean "v2.b"?'
+    hint = "The org has 2 topics; take one of them."
+    assert Problem("unknown-topic", message, ("topicName",), hint=hint) == missing
     assert [None] == checked(org, topic("v2.a"))
     assert [first, second, first] == asked
 
@@ -521,6 +552,14 @@ def test_a_reference_that_cannot_be_checked(step: Any, kind: type[EbruleError]) 
     org.resources[f"{TARGETS}/t1"] = step
     with pytest.raises(kind, match="checking target t1"):
         checked(org, target("t1"))
+
+
+def test_a_list_that_cannot_be_read() -> None:
+    """Where the org does not give its list, that is an error, and what must be in it is not called missing."""
+    org = FakeOrg()
+    org.resources[f"{TOPICS}?pageSize=200"] = answers(503)
+    with pytest.raises(UnavailableError, match=r"checking topic v2\.a"):
+        checked(org, topic("v2.a"))
 
 
 def test_an_org_in_trouble_is_asked_again() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +15,7 @@ from ebrule.rulefile import KEEP, MAX_DEPTH, parse
 from ebrule.rules.changes import overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ebrule.rulefile import Document
     from ebrule.rules.kind import Data, Kind, Path, Rule, Shape
@@ -181,12 +180,9 @@ def keeps(data: Any, path: Path = ()) -> list[Path]:
     """Return where ``${keep}`` stands in data."""
     if data is KEEP:
         return [path]
-    items: Any = ()
-    if isinstance(data, Mapping):
-        items = data.items()
-    elif isinstance(data, list):
-        items = enumerate(data)
-    return [found for name, item in items for found in keeps(item, (*path, name))]
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    inner = ((name, item) for name, item in items if item is KEEP or isinstance(item, (dict, list)))
+    return [found for name, item in inner for found in keeps(item, (*path, name))]
 
 
 def assign(data: Any, shape: Shape, assignment: Assignment) -> Path:

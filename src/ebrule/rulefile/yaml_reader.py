@@ -37,11 +37,11 @@ def read_yaml(text: str, builder: Builder) -> None:
     documents = 0
     for event in _events(text, builder):
         start, end = event.start_mark.index, event.end_mark.index
-        if isinstance(event, yaml.NodeEvent):
-            _check_properties(event, builder)
+        if isinstance(event, yaml.NodeEvent) and (event.anchor, getattr(event, "tag", None)) != (None, None):
+            _report_properties(event, builder, start, end)
         match event:
             case yaml.ScalarEvent():  # first, since most events are scalars
-                builder.scalar(_meaning(event, builder), start, end)
+                builder.scalar(_meaning(event, builder, start, end), start, end)
             case yaml.DocumentStartEvent():
                 documents += 1
                 if documents > 1:
@@ -83,29 +83,27 @@ def _events(text: str, builder: Builder) -> Iterator[Any]:
         loader.dispose()
 
 
-def _check_properties(event: Any, builder: Builder) -> None:
+def _report_properties(event: Any, builder: Builder, start: int, end: int) -> None:
     """Refuse an alias, an anchor or a tag."""
-    span = event.start_mark.index, event.end_mark.index
     if event.anchor is not None:
         sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
-        builder.report("alias", *span, text=quoted(sign + event.anchor))
+        builder.report("alias", start, end, text=quoted(sign + event.anchor))
     if getattr(event, "tag", None) is not None:
-        builder.report("tag", *span, text=quoted(event.tag))
+        builder.report("tag", start, end, text=quoted(event.tag))
 
 
-def _meaning(event: Any, builder: Builder) -> Any:
+def _meaning(event: Any, builder: Builder, start: int, end: int) -> Any:
     """The value of a scalar."""
     text = event.value
     if event.style or event.tag is not None:
         return text
-    span = event.start_mark.index, event.end_mark.index
     if text == "<<" and builder.awaits_key:
-        builder.report("merge-key", *span)
+        builder.report("merge-key", start, end)
         return text
     kind = kind_of(text)
     if kind == "number":
-        return builder.number(text, *span)
+        return builder.number(text, start, end)
     if kind == "ambiguous":
         hint = f"put the key in double quotes: {quoted(text)}" if builder.awaits_key else clear_ways(text)
-        builder.report("ambiguous-scalar", *span, text=quoted(text)[1:-1], hint=hint)
+        builder.report("ambiguous-scalar", start, end, text=quoted(text)[1:-1], hint=hint)
     return _CONSTANTS.get(kind, text)

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from ebrule.pipeline.operation import UpdateResult
     from ebrule.pipeline.options import UpdateOptions
     from ebrule.pipeline.plan import Examined, RuleFile, load_rule, validate_rule
-    from ebrule.pipeline.update import plan_update, rollback_rule, update_rule
+    from ebrule.pipeline.rollback import rollback_rule
+    from ebrule.pipeline.update import plan_update, update_rule
     from ebrule.rules.changes import Change
     from ebrule.rules.kind import Kind, Rule
     from ebrule.rules.registry import KINDS
@@ -95,9 +96,9 @@ _HOMES = {
         "VersionGoneError",
     ),
     "ebrule.pipeline.operation": ("UpdateResult",),
+    "ebrule.pipeline.rollback": ("rollback_rule",),
     "ebrule.pipeline.update": (
         "plan_update",
-        "rollback_rule",
         "update_rule",
     ),
     "ebrule.pipeline.plan": (

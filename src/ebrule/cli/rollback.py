@@ -45,7 +45,7 @@ class RollbackCommand(UpdateCommand):
 
     def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
         """Do it."""
-        from ebrule.pipeline.update import rollback_rule
+        from ebrule.pipeline.rollback import rollback_rule
 
         return rollback_rule(settings, options, self.to_version, pace=pace)
 

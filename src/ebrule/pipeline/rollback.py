@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ebrule.core.audit import AuditLog
+from ebrule.core.pace import Pace
 from ebrule.errors import InvalidRuleError, LedgerError, Problem, Source, UsageError
 from ebrule.pipeline.patch import laid_over, parse_assignment
+from ebrule.pipeline.run import Run
 from ebrule.redaction import Redactor, holds_redacted, present_key
 from ebrule.rules.kind import Kind, checked_id
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
@@ -17,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ebrule.core.audit import KnownState
-    from ebrule.core.pace import Pace
+    from ebrule.core.client import Transport
+    from ebrule.pipeline.operation import UpdateResult
     from ebrule.pipeline.options import UpdateOptions
     from ebrule.pipeline.patch import Assignment
     from ebrule.rules.kind import Rule
@@ -98,7 +103,39 @@ def _redacted_paths(kind: Kind, data: Any, path: str = "") -> Iterator[str]:
         yield path
 
 
-def load_recorded(
+def rollback_rule(
+    settings: Settings,
+    options: UpdateOptions,
+    to_version: int | None = None,
+    *,
+    pace: Pace | None = None,
+    environ: Mapping[str, str] | None = None,
+    transport: Transport | None = None,
+) -> UpdateResult:
+    """Bring one rule back to an earlier state that the ledger knows, as safely as :func:`update_rule`.
+
+    Args:
+        settings: the org, the ledger, the webhook.
+        options: the rule, and what to allow; assignments stand in for secrets that the ledger does not have.
+        to_version: the state to go back to; by default what the ledger's last update of the rule began with.
+        pace: the run's time; by default one with the settings' deadline.
+        environ: where ``${env:NAME}`` and the actor come from; by default the process's environment.
+        transport: what carries the requests; by default what the settings say.
+
+    Returns:
+        The result, ``rolled_back`` or ``unchanged``, or ``planned`` for a dry run.
+
+    Raises:
+        EbruleError: as :func:`update_rule` does. Where somebody changed the rule since the ledger's last update, that
+            is a conflict, unless the options say to merge, or expect the present version.
+    """
+    pace = pace or Pace(settings.deadline)
+    environ = os.environ if environ is None else environ
+    load = partial(_load, settings, options, to_version, pace=pace, environ=environ)
+    return Run(settings, options, pace, environ, transport, done="rolled_back").run(load)
+
+
+def _load(
     settings: Settings, options: UpdateOptions, to_version: int | None, *, pace: Pace, environ: Mapping[str, str]
 ) -> Recorded:
     """Return the state that a rollback leads to: version ``to_version``, or what the ledger's last update began with.

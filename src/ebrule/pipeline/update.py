@@ -6,28 +6,23 @@ import os
 import sys
 from dataclasses import replace
 from functools import partial
-from inspect import signature
-from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import IO, TYPE_CHECKING
 
 from ebrule.core.pace import Pace
 from ebrule.errors import UsageError
 from ebrule.pipeline.options import UpdateOptions
 from ebrule.pipeline.patch import Patch, parse_assignment
 from ebrule.pipeline.plan import load_rule
-from ebrule.pipeline.rollback import load_recorded
 from ebrule.pipeline.run import Run
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ebrule.core.client import Transport
     from ebrule.pipeline.operation import UpdateResult
     from ebrule.pipeline.plan import Desired
     from ebrule.settings import Settings
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 def update_rule(
@@ -65,38 +60,6 @@ def update_rule(
     return Run(settings, options, pace, environ, transport).run(load)
 
 
-def rollback_rule(
-    settings: Settings,
-    options: UpdateOptions,
-    to_version: int | None = None,
-    *,
-    pace: Pace | None = None,
-    environ: Mapping[str, str] | None = None,
-    transport: Transport | None = None,
-) -> UpdateResult:
-    """Bring one rule back to an earlier state that the ledger knows, as safely as :func:`update_rule`.
-
-    Args:
-        settings: the org, the ledger, the webhook.
-        options: the rule, and what to allow; assignments stand in for secrets that the ledger does not have.
-        to_version: the state to go back to; by default what the ledger's last update of the rule began with.
-        pace: the run's time; by default one with the settings' deadline.
-        environ: where ``${env:NAME}`` and the actor come from; by default the process's environment.
-        transport: what carries the requests; by default what the settings say.
-
-    Returns:
-        The result, ``rolled_back`` or ``unchanged``, or ``planned`` for a dry run.
-
-    Raises:
-        EbruleError: as :func:`update_rule` does. Where somebody changed the rule since the ledger's last update, that
-            is a conflict, unless the options say to merge, or expect the present version.
-    """
-    pace = pace or Pace(settings.deadline)
-    environ = os.environ if environ is None else environ
-    load = partial(load_recorded, settings, options, to_version, pace=pace, environ=environ)
-    return Run(settings, options, pace, environ, transport, done="rolled_back").run(load)
-
-
 def _load(
     settings: Settings,
     source: str | os.PathLike[str] | None,
@@ -123,22 +86,19 @@ def _own_input() -> IO[bytes] | None:
     return getattr(buffer, "raw", buffer)
 
 
-def _takes_the_same(other: Callable[P, T]) -> Callable[[Callable[..., T]], Callable[P, T]]:
-    """Say of a function that passes on what it is given that it takes what ``other`` takes, to people and checkers."""
-
-    def said(function: Callable[..., T]) -> Callable[P, T]:
-        function.__signature__ = signature(other)  # type: ignore[attr-defined]  # what inspect.signature looks at first
-        return function
-
-    return said
-
-
-@_takes_the_same(update_rule)
 def plan_update(
-    settings: Settings, source: str | os.PathLike[str] | None, options: UpdateOptions | None = None, **others: Any
+    settings: Settings,
+    source: str | os.PathLike[str] | None,
+    options: UpdateOptions | None = None,
+    *,
+    pace: Pace | None = None,
+    environ: Mapping[str, str] | None = None,
+    stdin: IO[bytes] | None = None,
+    transport: Transport | None = None,
 ) -> UpdateResult:
     """Return what :func:`update_rule` would change, as ``planned`` or ``unchanged``; takes and raises the same.
 
     Nothing is written: no request but GET and the one for a token leaves, and the ledger is left alone.
     """
-    return update_rule(settings, source, replace(options or UpdateOptions(), dry_run=True), **others)
+    options = replace(options or UpdateOptions(), dry_run=True)
+    return update_rule(settings, source, options, pace=pace, environ=environ, stdin=stdin, transport=transport)

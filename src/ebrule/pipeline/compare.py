@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ebrule.core.validator import writable
 from ebrule.errors import ConflictError, Problem, VersionGoneError
 from ebrule.pipeline.plan import Desired, Plan, invalid, make_plan
 from ebrule.rules.changes import canonical, merge3
@@ -31,7 +32,9 @@ def compare(desired: Desired, base: Rule, options: UpdateOptions, history: Histo
     """
     compared = _compare(desired, base, options, history)
     problems = fixed_field_problems(compared.plan, allow_identity_change=options.allow_identity_change)
-    if problems:
+    if compared.since is not None:  # a limit may be broken by ours and what somebody changed since, together
+        problems += desired.kind.limits(writable(desired.kind.model, compared.plan.wanted))
+    if any(problem.severity == "error" for problem in problems):
         raise invalid(desired.source, [desired.placed(problem) for problem in problems], desired.kind)
     return compared
 

@@ -91,9 +91,11 @@ def _missing(path: str) -> Problem:
 def _redacted_paths(kind: Kind, data: Any, path: str = "") -> Iterator[str]:
     if isinstance(data, Mapping):
         for name, value in data.items():
+            below = f"{path}[{name}]" if "." in name else f"{path}.{name}" if path else name
             if holds_redacted(name):
-                yield f"{path}.{name}" if path else name
-            yield from _redacted_paths(kind, value, f"{path}.{name}" if path else name)
+                yield below  # nothing under a name that is not known can be given
+            else:
+                yield from _redacted_paths(kind, value, below)
     elif isinstance(data, list):
         key = kind.shape.keyed.get(path, "")
         for index, item in enumerate(data):

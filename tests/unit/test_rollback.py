@@ -1,0 +1,87 @@
+"""What a rollback restores of a recorded state, and what it needs to be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ebrule.errors import InvalidRuleError, Source
+from ebrule.pipeline.patch import parse_assignment
+from ebrule.pipeline.rollback import Recorded
+from ebrule.redaction import Redactor
+from ebrule.rules.eventbridge import EVENTBRIDGE
+from ebrule.rules.kind import Rule
+from fake_org import RULE_ID, demo_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+KEY = b"k" * 32
+SECRET = "canary-secret"
+
+
+def restored(
+    fields: dict[str, Any], *assignments: str, present: dict[str, Any] | None = None, secrets: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return what becomes of the demo rule when a state with these fields, as a ledger has it, is restored."""
+    was = Redactor(KEY, secrets).data(EVENTBRIDGE.content(demo_rule(**fields)))
+    given = tuple(parse_assignment(text, {}) for text in assignments)
+    source = Source("version 7 in the ledger")
+    recorded = Recorded(EVENTBRIDGE, RULE_ID, 8, was, Redactor(KEY), given, source)
+    return recorded.over(Rule(RULE_ID, 9, demo_rule(**(present or {}))))
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ({"headers": {"Authorization": SECRET}}, "targets[t1].headers.Authorization"),
+        ({"headers": {"X-Auth.Token": SECRET}}, "targets[t1].headers[X-Auth.Token]"),
+        ({"logins": [{"user": "a"}, {"password": SECRET}]}, "targets[t1].logins[1].password"),
+        ({"tokens": [SECRET]}, "targets[t1].tokens[0]"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_secret_that_is_gone_is_asked_for_by_a_path_that_can_be_set(target: dict[str, Any], path: str) -> None:
+    """Neither ledger nor org has it: the hint is a ``--set`` that can be typed, and that is all it takes."""
+    fields = {"targets": [{"id": "t1", **target}]}
+    with pytest.raises(InvalidRuleError, match=r"a secret is not known any more\. Nothing was sent\.") as caught:
+        restored(fields)
+    (problem,) = caught.value.problems
+    hint = f"Give it: --set '{path}=${{env:NAME}}'; or keep what the org has, if anything: --set '{path}=${{keep}}'"
+
+    assert ("secret-needed", (path,), hint) == (problem.id, problem.path, problem.hint)
+    assert problem.message.startswith(f"{path} was a secret: ")
+    assert caught.value.source is not None
+    assert "version 7 in the ledger" == caught.value.source.name
+    assert fields["targets"] == restored(fields, f"{path}={SECRET}")["targets"]
+
+
+def test_a_name_that_is_gone_is_asked_for_as_a_whole() -> None:
+    """A name that held a secret cannot be set: what it stands in can, and the hint says so."""
+    headers = "targets[t1].headers"
+    fields = {"targets": [{"id": "t1", "headers": {f"X-{SECRET}": "a"}}]}
+    with pytest.raises(InvalidRuleError) as caught:
+        restored(fields, secrets=[SECRET])
+    (problem,) = caught.value.problems
+
+    assert ("secret-needed", f"Give what it stands in as a whole: --set '{headers}={{…}}'") == (
+        problem.id, problem.hint,
+    )  # fmt: skip
+    assert problem.message.startswith(f"{headers}.redacted:")
+    assert problem.path[0] in problem.message
+    assert {"X": "a"} == restored(fields, f'{headers}={{"X": "a"}}', secrets=[SECRET])["targets"][0]["headers"]
+
+
+def test_a_secret_that_the_org_still_has_needs_no_asking() -> None:
+    """Its digest fits: the org's value stays, wherever the earlier state had it."""
+    fields = {"targets": [{"id": "t1", "headers": {"Authorization": SECRET}}]}
+
+    assert fields["targets"] == restored(fields, present=fields)["targets"]
+
+
+def test_what_came_later_and_is_known_goes() -> None:
+    """A field that the earlier state did not have is not kept, and one that ebrule does not know is."""
+    content = restored({"description": None, "owner": None}, present={"description": "new", "owner": {"team": "x"}})
+
+    assert (None, {"team": "x"}) == (content.get("description"), content.get("owner"))

@@ -68,8 +68,8 @@ def test_a_name_that_is_gone_is_asked_for_as_a_whole() -> None:
     assert ("secret-needed", f"Give what it stands in as a whole: --set '{headers}={{…}}'") == (
         problem.id, problem.hint,
     )  # fmt: skip
-    assert problem.message.startswith(f"{headers}.redacted:")
-    assert problem.path[0] in problem.message
+    assert str(problem.path[0]).startswith(f"{headers}.redacted:")
+    assert problem.message.startswith(f"{problem.path[0]} has a name that held a secret: ")
     assert {"X": "a"} == restored(fields, f'{headers}={{"X": "a"}}', secrets=[SECRET])["targets"][0]["headers"]
 
 

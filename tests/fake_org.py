@@ -21,10 +21,10 @@ from pydantic import SecretStr
 import clocks
 from clocks import FakeClock
 from ebrule.core.auth import connect
-from ebrule.core.client import CALL_SECONDS
 from ebrule.core.pace import Pace
 from ebrule.core.reply import BrokenError, Reply, Request
 from ebrule.core.retry import retry_after
+from ebrule.core.transport import CALL_SECONDS
 from ebrule.core.updater import Hooks, Intent, Landed, Policy, Updater
 from ebrule.errors import EbruleError, Overlap
 from ebrule.rules.eventbridge import EVENTBRIDGE

@@ -14,9 +14,9 @@ from standardwebhooks import Webhook
 
 from command_line import HANG_GUARD_SECONDS
 from ebrule import Options, Pace, load_settings, update_rule
-from ebrule.core.client import HttpxTransport
 from ebrule.core.pace import SystemClock
 from ebrule.core.reply import BrokenError
+from ebrule.core.transport import HttpxTransport
 from ebrule.errors import UnknownOutcomeError
 from ebrule.settings import Network
 from receiver import receiving

@@ -20,10 +20,11 @@ import pytest
 from clocks import FakeClock
 from ebrule import Options, UsageError, load_settings, update_rule
 from ebrule.core.auth import connect
-from ebrule.core.client import MAX_REPLY_BYTES, HttpxTransport, as_json, send
+from ebrule.core.client import as_json, send
 from ebrule.core.pace import CALLS_AT_ONCE, Pace
 from ebrule.core.reply import BrokenError, NotSentError, Reply, Request, TransportError, UntrustedHostError
 from ebrule.core.sdk import SdkTransport
+from ebrule.core.transport import MAX_REPLY_BYTES, HttpxTransport
 from ebrule.sandbox.database import Database
 from ebrule.settings import Network
 from sandbox_process import SandboxProcess
@@ -31,7 +32,7 @@ from sandbox_process import SandboxProcess
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ebrule.core.client import Transport
+    from ebrule.core.transport import Transport
     from sandbox_process import StartSandbox
 
     Connect = Callable[..., Transport]
@@ -559,7 +560,7 @@ def test_an_answer_that_never_comes_is_given_up(transport: Transport, serve: Ser
 
 def test_a_read_that_takes_too_long_is_broken(name: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each transport's own limit holds as well, so that no thread waits for ever; and the server is asked once."""
-    for module in ("client", "sdk"):
+    for module in ("transport", "sdk"):
         monkeypatch.setattr(f"ebrule.core.{module}.CALL_SECONDS", 0.05)
     server: Server = serve(lambda _: server.stop.wait(10))
     one = TRANSPORTS[name](Network(), secure=False)
@@ -581,7 +582,7 @@ def test_a_refused_connection_was_not_sent(transport: Transport, serve: Serve) -
 
 def test_a_connection_that_cannot_be_made_in_time_was_not_sent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that lets nobody in heard nothing."""
-    for module in ("client", "sdk"):
+    for module in ("transport", "sdk"):
         monkeypatch.setattr(f"ebrule.core.{module}.CONNECT_SECONDS", 0.05)
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))

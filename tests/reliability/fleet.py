@@ -27,7 +27,7 @@ import yaml
 from pydantic import SecretStr
 
 from ebrule import EbruleError, Options, Pace, UpdateOptions, load_settings, update_rule
-from ebrule.core.client import HttpxTransport
+from ebrule.core.transport import HttpxTransport
 from ebrule.settings import Network
 from reliability import rivals
 from reliability.history import Claim, Verdict, Version, cells_of, judge, version_of

@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from ebrule import EbruleError, Options, UpdateOptions, load_settings, update_rule
-from ebrule.core.client import HttpxTransport
 from ebrule.core.reply import Request
+from ebrule.core.transport import HttpxTransport
 from ebrule.settings import Network
 from reliability import proofs
 from reliability.faulty_proxy import FAULTS, KINDS, Fault, FaultyProxy, Plan, Script

@@ -15,9 +15,9 @@ import pytest
 from command_line import HANG_GUARD_SECONDS, CommandLine
 from ebrule import load_settings, update_rule
 from ebrule.core.audit import AuditLog
-from ebrule.core.client import HttpxTransport
 from ebrule.core.pace import Pace, SystemClock
 from ebrule.core.reply import BrokenError
+from ebrule.core.transport import HttpxTransport
 from ebrule.errors import UnknownOutcomeError
 from ebrule.settings import Network, Options
 from reliability import kills

@@ -85,14 +85,14 @@ def _found_in_put(cage: Cage, path: str, headers: dict[str, str], body: str) -> 
 
 _FOLLOWING: Final = """
 import httpx
-from ebrule.core import client
+from ebrule.core import transport
 
 def follow(reply):
     if to := reply.headers.get("location"):
         kept = {"Authorization": reply.request.headers["Authorization"]}
         httpx.request(reply.request.method, to, headers=kept, trust_env=False)
 
-client._forget_location = follow
+transport._forget_location = follow
 """
 
 

@@ -11,9 +11,10 @@ from pydantic import SecretStr
 
 from clocks import FakeClock, ScriptedTransport, reply
 from ebrule.core.auth import TokenSource, connect
-from ebrule.core.client import HttpxTransport, WriteRefusedError
+from ebrule.core.client import WriteRefusedError
 from ebrule.core.reads import Patience
 from ebrule.core.reply import BrokenError, UntrustedHostError
+from ebrule.core.transport import HttpxTransport
 from ebrule.errors import AccessError, EbruleError, UnavailableError, UsageError
 from ebrule.settings import Network, Org
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clocks import Outcome
-    from ebrule.core.client import Transport
+    from ebrule.core.transport import Transport
     from ebrule.core.webhook import Event
 
     Wire = Callable[..., ScriptedTransport]

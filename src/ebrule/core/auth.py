@@ -11,11 +11,12 @@ from urllib.parse import urlencode, urlsplit
 
 from pydantic import SecretStr
 
-from ebrule.core.client import JSON_HEADERS, Client, HttpxTransport, Transport, send
+from ebrule.core.client import JSON_HEADERS, Client, send
 from ebrule.core.failures import failure, unreadable, what_it_said
 from ebrule.core.reads import Patience, Reader
 from ebrule.core.reply import Reply, Request
 from ebrule.core.retry import Meaning, meaning_of
+from ebrule.core.transport import HttpxTransport, Transport
 from ebrule.errors import AccessError
 from ebrule.redaction import Redactor
 

@@ -23,17 +23,17 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from ebrule.core.client import (
-    _UNSENDABLE,
+from ebrule.core.reply import BrokenError, NotSentError, Reply, Request, UntrustedHostError
+from ebrule.core.transport import (
     CALL_SECONDS,
     CONNECT_SECONDS,
-    _is_about_trust,
-    _lower,
-    _read_body,
-    _ssl_context,
+    UNSENDABLE,
+    bad_proxy,
     host_of,
+    is_about_trust,
+    read_reply,
+    ssl_context,
 )
-from ebrule.core.reply import BrokenError, NotSentError, Reply, Request, UntrustedHostError
 from ebrule.errors import UsageError
 from ebrule.settings.hosts import is_loopback
 
@@ -66,22 +66,11 @@ class SdkTransport:
         Raises :class:`UsageError` where the SDK is not installed, and for certificates or a proxy that cannot be
         used.
         """
-        try:
-            context = _ssl_context(network.ca_file, secure=secure)
-        except OSError as error:
-            raise UsageError(
-                f"the certificates to trust cannot be read: {error.strerror or error}",
-                hint="--ca-file and SSL_CERT_FILE take a PEM file.",
-                code="bad-ca-file",
-            ) from error
+        context = ssl_context(network, secure=secure)
         try:
             proxies = _proxies(network)
         except (ValueError, httpx.InvalidURL) as error:
-            raise UsageError(
-                "the proxy's URL is none that can be used",
-                hint="--proxy and HTTPS_PROXY take http://host:port or https://host:port.",
-                code="bad-proxy",
-            ) from error
+            raise bad_proxy() from error
         self._bypass = network.proxy is None  # NO_PROXY speaks of the environment's proxies, not of an option's
         try:
             self._direct = _pools(context)
@@ -102,23 +91,21 @@ class SdkTransport:
             pools = self._pools_for(request.url)
             _check_headers(request.headers)
         except ValueError as error:
-            raise NotSentError(_UNSENDABLE) from error
+            raise NotSentError(UNSENDABLE) from error
         try:
             with _closing(_send(pools, request)) as answer:
                 response = httpx.Response(answer.status, headers=_headers(answer), stream=_Stream(answer))
-                body = _read_body(response)
+                return read_reply(response, started)
         except exceptions.EmptyPoolError as error:
             raise NotSentError("no connection was free in time") from error
         except exceptions.LocationValueError as error:
-            raise NotSentError(_UNSENDABLE) from error
+            raise NotSentError(UNSENDABLE) from error
         except exceptions.ReadTimeoutError as error:
             raise BrokenError("no answer came in time") from error
         except exceptions.HTTPError as error:  # whatever fails before there is a connection: see _pool_classes
             raise BrokenError(_words(error)) from error
         except (ValueError, LookupError) as error:  # what a library below the SDK makes of an odd reply
             raise BrokenError("the reply cannot be read") from error
-        elapsed = (time.perf_counter() - started) * 1000
-        return Reply(response.status_code, _lower(response.headers), body, elapsed)
 
     def close(self) -> None:
         """Close the pools."""
@@ -184,7 +171,7 @@ def _headers(answer: BaseHTTPResponse) -> list[tuple[bytes, bytes]]:
 def _check_headers(headers: Mapping[str, str]) -> None:
     """Refuse what urllib3 would let pass and httpx does not: folded lines, and anything beyond ASCII."""
     if not all(text.isascii() and text.isprintable() for pair in headers.items() for text in pair):
-        raise ValueError(_UNSENDABLE)
+        raise ValueError(UNSENDABLE)
 
 
 # --- proxies ------------------------------------------------------------------------------------------------------
@@ -261,7 +248,7 @@ def _pool_classes() -> dict[str, type[HTTPConnectionPool]]:
         try:
             yield
         except (OSError, ValueError, http.client.HTTPException, exceptions.HTTPError) as error:
-            if _is_about_trust(error):
+            if is_about_trust(error):
                 raise UntrustedHostError(_words(error)) from error
             late = isinstance(_innermost(error), TimeoutError)
             raise NotSentError("the connection could not be made in time" if late else _words(error)) from error

@@ -17,9 +17,10 @@ import socket
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from ebrule.core.client import HttpxTransport, as_json, host_of, send
+from ebrule.core.client import as_json, send
 from ebrule.core.reply import NotSentError, Reply, Request, TransportError
 from ebrule.core.retry import Backoff, retry_after
+from ebrule.core.transport import HttpxTransport, host_of
 from ebrule.errors import UsageError
 from ebrule.rules.changes import canonical
 from ebrule.settings.hosts import is_loopback
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from ebrule.core.client import Transport
     from ebrule.core.pace import Pace
+    from ebrule.core.transport import Transport
     from ebrule.rules.kind import Data, Kind, Rule
     from ebrule.settings import EventFormat, Network
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ebrule.core.auth import Session
-    from ebrule.core.client import Transport
+    from ebrule.core.transport import Transport
     from ebrule.pipeline.plan import Examined, RuleFile
     from ebrule.rules.kind import Kind, Reference, Rule
     from ebrule.settings import Settings

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ebrule.core.audit import AuditLog
-    from ebrule.core.client import Transport
     from ebrule.core.pace import Pace
+    from ebrule.core.transport import Transport
     from ebrule.core.updater import Intent
     from ebrule.core.webhook import Endpoint, Event, Try
     from ebrule.errors import Problem

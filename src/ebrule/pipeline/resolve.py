@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from ebrule.core.audit import AuditLog
     from ebrule.core.auth import Session
-    from ebrule.core.client import Transport
     from ebrule.core.pace import Pace
+    from ebrule.core.transport import Transport
     from ebrule.rules.kind import Kind
     from ebrule.settings import Settings
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ebrule.core.audit import KnownState
-    from ebrule.core.client import Transport
+    from ebrule.core.transport import Transport
     from ebrule.pipeline.operation import UpdateResult
     from ebrule.pipeline.options import UpdateOptions
     from ebrule.pipeline.patch import Assignment

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from ebrule.core.audit import KnownState
     from ebrule.core.auth import Session
-    from ebrule.core.client import Transport
+    from ebrule.core.transport import Transport
     from ebrule.pipeline.options import UpdateOptions
     from ebrule.rules.kind import Data, Kind, Reference
     from ebrule.settings import Settings

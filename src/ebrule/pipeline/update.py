@@ -19,7 +19,7 @@ from ebrule.rules.registry import DEFAULT_KIND, kind_named
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ebrule.core.client import Transport
+    from ebrule.core.transport import Transport
     from ebrule.pipeline.operation import UpdateResult
     from ebrule.pipeline.plan import Desired
     from ebrule.settings import Settings

@@ -26,6 +26,8 @@ from reliability.echoing_org import RULE_ID, EchoingOrg
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reliability.echoing_org import Asked
+
 SDK_IS_HERE: Final = find_spec("PureCloudPlatformClientV2") is not None
 
 _LETTERS: Final = "ghjkmnpqrstvwxyzGHJKMNPQRSTVWXYZ"
@@ -271,7 +273,7 @@ class World:
             if path.is_file() and path not in self.inputs:
                 self._search(path.read_text("utf-8", "replace"), f"{path.relative_to(self.folder)} after {what}")
 
-    def _look_around(self) -> None:
+    def _look_around(self, _: Asked) -> None:
         """Search what can be seen while the run waits for an answer: the state, and every process's command line."""
         self._search_files("a request")
         for path in Path("/proc").glob("[0-9]*/cmdline"):

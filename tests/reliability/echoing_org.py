@@ -95,7 +95,7 @@ class EchoingOrg:
         self.misdeeds: dict[str, list[Misdeed]] = {}
         self.asked: list[Asked] = []
         self.turn = 0
-        self.on_request: Callable[[], None] = lambda: None
+        self.on_request: Callable[[Asked], None] = lambda _: None
         self.url = ""
 
     @contextlib.contextmanager
@@ -109,7 +109,7 @@ class EchoingOrg:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 asked = Asked(self.command, self.path, headers, body)
                 org.asked.append(asked)
-                org.on_request()
+                org.on_request(asked)
                 answer = org.answer(asked)
                 self.close_connection = True
                 with contextlib.suppress(OSError):  # whoever asked may be gone by now

@@ -67,8 +67,8 @@ class Pair:
         world.org.on_request = self._count
         world.ebrule.environ["EBRULE_WEBHOOK_URL"] = f"{world.org.url}/events"
 
-    def _count(self) -> None:
-        self.sent += "authorization" in self.org.asked[-1].headers
+    def _count(self, asked: Asked) -> None:
+        self.sent += "authorization" in asked.headers
 
     def run(self, *arguments: str, codes: Iterable[int]) -> None:
         """Run a command that talks to the org."""
@@ -171,6 +171,14 @@ def _webhook(pair: Pair) -> None:
     pair.update(codes={0})
     pair.run("webhook", "send", "--rule-id", RULE_ID, codes={0})
     assert [{"webhook-signature"}] * 2 == [asked.headers.keys() & {"webhook-signature"} for asked in pair.second.asked]
+
+
+@_way
+def _collector(pair: Pair) -> None:
+    """A collector of records that is the second server."""
+    pair.world.ebrule.environ["EBRULE_AUDIT_OTLP"] = pair.second.url
+    pair.update(codes={0})
+    assert "log" in [asked.what for asked in pair.second.asked]
 
 
 @_way

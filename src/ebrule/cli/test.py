@@ -137,7 +137,7 @@ def _document(kind: str, rule: str, results: Sequence[CaseResult]) -> dict[str, 
                 "got": result.got,
                 "passed": result.passed,
                 "org": result.org,
-                "conditions": [vars(finding) for finding in result.findings],
+                "conditions": [finding._asdict() for finding in result.findings],
             }
             for result in results
         ],

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import SecretStr
 
-from ebrule.errors import InvalidRuleError, Source
+from clocks import reply
+from ebrule.errors import InvalidRuleError, Source, UsageError
+from ebrule.pipeline.options import UpdateOptions
 from ebrule.pipeline.patch import parse_assignment
-from ebrule.pipeline.rollback import Recorded
+from ebrule.pipeline.rollback import Recorded, rollback_rule
 from ebrule.redaction import Redactor
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Rule
-from fake_org import RULE_ID, demo_rule
+from ebrule.settings import Org, Settings
+from fake_org import API, RULE_ID, demo_rule
+from ledgers import RULE, LedgerWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from clocks import ScriptedTransport
+    from ebrule.core.pace import Pace
+
+    Wire = Callable[..., ScriptedTransport]
 
 KEY = b"k" * 32
 SECRET = "canary-secret"
@@ -85,3 +97,34 @@ def test_what_came_later_and_is_known_goes() -> None:
     content = restored({"description": None, "owner": None}, present={"description": "new", "owner": {"team": "x"}})
 
     assert (None, {"team": "x"}) == (content.get("description"), content.get("owner"))
+
+
+# --- the ledger's state, and the org's rule ---------------------------------------------------------------------
+
+
+def settings(folder: Path, **options: Any) -> Settings:
+    """Return settings with an org and a ledger."""
+    org = Org("test", API, API, access_token=SecretStr("t"))
+    return Settings(org, None, folder, folder / "audit.jsonl", **options)
+
+
+def test_a_rollback_asks_for_the_rule_where_the_configuration_has_it(tmp_path: Path, wire: Wire, pace: Pace) -> None:
+    """An org may serve its rules at another path: there the state that the ledger knows is compared."""
+    kinds = {"eventbridge": dataclasses.replace(EVENTBRIDGE, resource="/api/v2/elsewhere/{id}")}
+    LedgerWriter(tmp_path / "audit.jsonl").update(region="test")
+    transport = wire(reply(200, {**RULE, "version": 8}))
+    options = UpdateOptions(rule_id=RULE_ID, dry_run=True, check_targets=False)
+    result = rollback_rule(settings(tmp_path, kinds=kinds), options, pace=pace, environ={}, transport=transport)
+
+    assert [f"{API}/api/v2/elsewhere/{RULE_ID}"] == [request.url for request in transport.requests]
+    assert ("planned", [("priority", 50, 10)]) == (
+        result.result, [(each.path, each.before, each.after) for each in result.changes],
+    )  # fmt: skip
+
+
+def test_a_rollback_is_of_one_rule(tmp_path: Path, wire: Wire, pace: Pace) -> None:
+    """Without an id nothing is asked, and the option is named."""
+    with pytest.raises(UsageError, match="which rule") as caught:
+        rollback_rule(settings(tmp_path), UpdateOptions(), pace=pace, environ={}, transport=wire())
+
+    assert ("no-rule-id", "--rule-id ID") == (caught.value.code, caught.value.hint)

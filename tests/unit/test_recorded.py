@@ -128,3 +128,32 @@ def test_a_rollback_is_of_one_rule(tmp_path: Path, wire: Wire, pace: Pace) -> No
         rollback_rule(settings(tmp_path), UpdateOptions(), pace=pace, environ={}, transport=wire())
 
     assert ("no-rule-id", "--rule-id ID") == (caught.value.code, caught.value.hint)
+
+
+def test_a_rollback_goes_back_over_what_was_done_in_its_own_org(tmp_path: Path, wire: Wire, pace: Pace) -> None:
+    """A rule of the same id in another org has a history of its own, though one ledger has both."""
+    ledger = LedgerWriter(tmp_path / "audit.jsonl")
+    ledger.update(1, region="test")
+    ledger.update(2, region="elsewhere", before={**RULE, "priority": 99})
+    ledger.update(3, region="elsewhere", base_version=20, version=21)
+
+    def back(to_version: int | None = None) -> list[tuple[str, Any, Any]]:
+        transport = wire(reply(200, {**RULE, "version": 8})) if to_version is None else wire()
+        options = UpdateOptions(rule_id=RULE_ID, dry_run=True, check_targets=False)
+        result = rollback_rule(settings(tmp_path), options, to_version, pace=pace, environ={}, transport=transport)
+        return [(each.path, each.before, each.after) for each in result.changes]
+
+    assert [("priority", 50, 10)] == back()
+    with pytest.raises(UsageError, match="the ledger does not know version 20 of demo-rule") as caught:
+        back(20)
+    assert ("unknown-version", "It knows: 7, 8.") == (caught.value.code, caught.value.hint)
+
+
+def test_a_rule_of_another_org_has_no_history_here(tmp_path: Path, wire: Wire, pace: Pace) -> None:
+    """That is told with the ledger, the rule and the org that were looked for."""
+    LedgerWriter(tmp_path / "audit.jsonl").update(region="elsewhere")
+    with pytest.raises(UsageError, match=r"audit\.jsonl has no update of demo-rule in test") as caught:
+        rollback_rule(settings(tmp_path), UpdateOptions(rule_id=RULE_ID), pace=pace, environ={}, transport=wire())
+
+    assert caught.value.code == "no-history"
+    assert "ebrule audit resolve" in (caught.value.hint or "")

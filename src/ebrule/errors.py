@@ -20,7 +20,7 @@ from __future__ import annotations
 import enum
 import signal
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +46,7 @@ class ExitCode(enum.IntEnum):
     SIGTERM = 143
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong with a rule, and where.
 
     ``line``, ``column`` and ``end_column`` count from 1, in characters; ``end_column`` is exclusive.
@@ -64,8 +63,7 @@ class Problem:
     end_column: int | None = None
 
 
-@dataclass(frozen=True)
-class Overlap:
+class Overlap(NamedTuple):
     """A field that this run and another writer changed to different values, told by the value they began with.
 
     A side that does not have the field holds None.

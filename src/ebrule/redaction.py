@@ -14,7 +14,6 @@ import re
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, quote_plus, unquote_plus
 
@@ -129,7 +128,7 @@ class Redactor:
         """A problem whose message, path and hint are without secrets."""
         path = tuple(self.text(part) if isinstance(part, str) else part for part in problem.path)
         hint = self.text(problem.hint) if problem.hint else None
-        return replace(problem, message=self.text(problem.message), path=path, hint=hint)
+        return problem._replace(message=self.text(problem.message), path=path, hint=hint)
 
     def restore(self, recorded: Any, known: Any) -> Any:
         """A deep copy of redacted data, in which what ``known`` holds unredacted stands as it is again.

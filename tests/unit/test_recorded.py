@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,7 +109,7 @@ def settings(folder: Path, **options: Any) -> Settings:
 
 def test_a_rollback_asks_for_the_rule_where_the_configuration_has_it(tmp_path: Path, wire: Wire, pace: Pace) -> None:
     """An org may serve its rules at another path: there the state that the ledger knows is compared."""
-    kinds = {"eventbridge": dataclasses.replace(EVENTBRIDGE, resource="/api/v2/elsewhere/{id}")}
+    kinds = {"eventbridge": EVENTBRIDGE._replace(resource="/api/v2/elsewhere/{id}")}
     LedgerWriter(tmp_path / "audit.jsonl").update(region="test")
     transport = wire(reply(200, {**RULE, "version": 8}))
     options = UpdateOptions(rule_id=RULE_ID, dry_run=True, check_targets=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
@@ -40,7 +39,7 @@ from fake_org import (
 DISJOINT = {"name": "Theirs"}
 OVERLAPPING = {"priority": 70}
 UNDONE = {"priority": 50}
-RANDOM_STEPS = dataclasses.replace(EVENTBRIDGE, steps_by_one=False)
+RANDOM_STEPS = EVENTBRIDGE._replace(steps_by_one=False)
 
 CLAIMS = {
     "other content": answers(200, demo_rule(priority=61, version=8)),

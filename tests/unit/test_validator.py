@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +73,7 @@ class Toy(BaseModel):
         return value
 
 
-TOY = dataclasses.replace(EVENTBRIDGE, model=Toy, limits=lambda _: [])
+TOY = EVENTBRIDGE._replace(model=Toy, limits=lambda _: [])
 
 
 def with_value(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:

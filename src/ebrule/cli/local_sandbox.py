@@ -7,7 +7,6 @@ import importlib.util
 import select
 import subprocess
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -52,7 +51,7 @@ def with_sandbox(options: Options, environ: Mapping[str, str]) -> Iterator[Optio
         UsageError: the sandbox is not installed or does not start, or the URL is not this machine's own.
     """
     client_id, secret = CLIENT
-    options = replace(options, region=SANDBOX, client_id=client_id, client_secret=SecretStr(secret))
+    options = options._replace(region=SANDBOX, client_id=client_id, client_secret=SecretStr(secret))
     if options.api_url:
         if not is_loopback(urlsplit(options.api_url).hostname or ""):
             raise UsageError("--region sandbox and --api-url of another machine exclude each other", code="two-orgs")
@@ -60,7 +59,7 @@ def with_sandbox(options: Options, environ: Mapping[str, str]) -> Iterator[Optio
         return
     check_installed()
     with _server(state_of(options, environ)) as url:
-        yield replace(options, api_url=url, login_url=url)
+        yield options._replace(api_url=url, login_url=url)
 
 
 @contextlib.contextmanager

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 import inspect
-from dataclasses import dataclass, fields, is_dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
@@ -121,8 +120,7 @@ Deadline = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log each request on standard error.")]
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(NamedTuple):
     """How to reach an org: the options of every command that talks to one."""
 
     region: Annotated[
@@ -164,8 +162,7 @@ class Connection:
     verbose: Verbose = False
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """How a change is made: the options of every command that changes a rule."""
 
     assignments: SetOption = None
@@ -200,7 +197,8 @@ class Change:
 
 def check_unasked(connection: Connection, ask: str) -> None:
     """Refuse options that would make believe that the org is asked; ``ask`` is the option that has it asked."""
-    unused = next((each.name for each in fields(connection) if getattr(connection, each.name) != each.default), None)
+    usual = Connection()
+    unused = next((name for name, given in connection._asdict().items() if given != getattr(usual, name)), None)
     if unused is not None:
         option = f"--{unused.replace('_', '-')}"
         raise UsageError(f"{option} is for asking the org", hint=f"Add {ask}, or leave out {option}.")
@@ -220,12 +218,12 @@ def _check_standard_input(groups: Iterable[Any], others: Iterable[Any]) -> None:
 def with_groups(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command the options of each group that it takes, on its command line, in the group's place.
 
-    A group is a parameter whose type is a dataclass of options, such as :class:`Connection`. Typer reads a command's
+    A group is a parameter whose type is a named tuple of options, such as :class:`Connection`. Typer reads a command's
     options from its signature, so the returned function's says all of them: the command's own, then the groups'.
     """
     own = inspect.signature(command, eval_str=True).parameters
     groups: dict[str, Any] = {
-        name: parameter.annotation for name, parameter in own.items() if is_dataclass(parameter.annotation)
+        name: parameter.annotation for name, parameter in own.items() if _is_group(parameter.annotation)
     }
     singles = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in own.items() if name not in groups
@@ -246,11 +244,13 @@ def with_groups(command: Callable[..., int]) -> Callable[..., int]:
     return spread
 
 
+def _is_group(annotation: Any) -> bool:
+    return hasattr(annotation, "_field_defaults")
+
+
 def _parameters(group: Any) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     return [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
-        )
-        for field in fields(group)
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[name])
+        for name, default in group._field_defaults.items()
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,7 @@ def change_lines(changes: Iterable[Change], *, sign: str | None = None) -> list[
 def _without_element(change: Change) -> Change:
     """Return an element of a set without its name in the path: it is its own name."""
     value = change.before if change.after is None else change.after
-    return replace(change, path=change.path.removesuffix(f"[{value}]")) if isinstance(value, str) else change
+    return change._replace(path=change.path.removesuffix(f"[{value}]")) if isinstance(value, str) else change
 
 
 def _change_line(change: Change, width: int, sign: str | None) -> tuple[Part, ...]:

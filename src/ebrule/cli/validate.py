@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -87,7 +87,7 @@ def _examined(command: ValidateCommand, kinds: Mapping[str, Kind], path: str, re
     if command.online:
         return found
     source = found.source if found.problems else Source(found.source.name)
-    return replace(found, source=source, rule_file=None)
+    return found._replace(source=source, rule_file=None)
 
 
 def _with_org(
@@ -109,7 +109,7 @@ def _with_org(
 
 def _strictly(found: Examined) -> Examined:
     """Return what was found with warnings as errors."""
-    return replace(found, problems=tuple(replace(problem, severity="error") for problem in found.problems))
+    return found._replace(problems=tuple(problem._replace(severity="error") for problem in found.problems))
 
 
 def _watched(screen: Screen, files: Sequence[tuple[str, Problem | None]]) -> Iterable[tuple[str, Problem | None]]:

@@ -18,7 +18,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ebrule.errors import LedgerError
 
@@ -199,8 +199,7 @@ def repair_fields(prev: str, torn: Iterable[Entry]) -> Record:
     return {"torn_bytes": len(raw), "torn_sha256": digest(raw), "torn_prev": prev}
 
 
-@dataclass(frozen=True)
-class Verification:
+class Verification(NamedTuple):
     """What walking the chain found.
 
     Attributes:

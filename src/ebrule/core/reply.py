@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 64
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One request: ``url`` is whole, ``body`` is bytes as they go over the wire."""
 
     method: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ def validate_online(
 
 def _as_served(settings: Settings, file: RuleFile) -> RuleFile:
     """Return the file as a rule of the org that is asked: the sandbox, for one, has paths of its own."""
-    return replace(file, kind=settings.kinds[file.kind.name])
+    return file._replace(kind=settings.kinds[file.kind.name])
 
 
 @dataclass
@@ -114,7 +114,7 @@ def _references(file: RuleFile) -> list[Reference]:
 
 def _with_answers(examined: Sequence[Examined], files: Sequence[RuleFile | None], answers: _Answers) -> list[Examined]:
     return [
-        each if file is None else replace(each, problems=_problems(file, answers))
+        each if file is None else each._replace(problems=_problems(file, answers))
         for each, file in zip(examined, files, strict=True)
     ]
 
@@ -149,4 +149,4 @@ def _rule_problems(file: RuleFile, rule_id: str, answers: _Answers) -> list[Prob
 
 def _unless_consented(problem: Problem) -> Problem:
     """Return a problem as a warning if an update has an option for who means it."""
-    return replace(problem, severity="warning") if problem.id == "identity-change" else problem
+    return problem._replace(severity="warning") if problem.id == "identity-change" else problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ebrule.core.audit import new_operation_id
@@ -183,7 +183,7 @@ def redacted_overlap(redactor: Redactor, overlap: Overlap) -> Overlap:
     """Return an overlap without its secrets."""
     # The key of a target may look like an element of a list, brackets and all.
     _, inside, key = overlap.path.rpartition("].")
-    values = asdict(overlap)
+    values = overlap._asdict()
     if inside and is_sensitive(key):
         return Overlap(**{**redactor.data({key: values})[key], "path": overlap.path})
     return Overlap(**redactor.data(values))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ebrule.core.updater import OnConflict
 
 
-@dataclass(frozen=True)
-class UpdateOptions:
+class UpdateOptions(NamedTuple):
     """What the caller of an update allows and asks for.
 
     Attributes:

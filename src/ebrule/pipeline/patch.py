@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.core.validator import check_rule, path_text, writable
@@ -59,7 +59,7 @@ def parse_assignment(text: str, environ: Mapping[str, str]) -> Assignment:
     try:
         document = parse(f'{{"value": {value}}}', f"--set {name}", environ=environ)
     except InvalidRuleError as error:
-        problems = [replace(problem, line=None, column=None, path=path) for problem in error.problems]
+        problems = [problem._replace(line=None, column=None, path=path) for problem in error.problems]
         raise _wrong(problems, f"--set {name}") from None
     return Assignment(path, document.data["value"], document.secrets)
 
@@ -95,8 +95,7 @@ def patched(document: Document, shape: Shape, assignments: Iterable[Assignment])
 _SOURCE = Source("--set")
 
 
-@dataclass(frozen=True)
-class Patch:
+class Patch(NamedTuple):
     """Assignments on their own: the rest of the rule stays as the org has it."""
 
     kind: Kind

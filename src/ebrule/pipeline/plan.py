@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ebrule.core.validator import check_rule, path_text, writable
@@ -55,8 +54,7 @@ class Desired(Protocol):
         """Return the problem with its place in ``source``, where it has one."""
 
 
-@dataclass(frozen=True)
-class RuleFile:
+class RuleFile(NamedTuple):
     """A rule file that is right by itself.
 
     ``fields`` are the rule's own fields as the file says them; a field that it leaves out stays as the org has it.
@@ -110,8 +108,7 @@ class RuleFile:
         return content
 
 
-@dataclass(frozen=True)
-class Examined:
+class Examined(NamedTuple):
     """What was found in one rule file: ``problems`` of every severity, with their places in ``source``.
 
     ``rule_file`` is what it says, where it is right by itself.
@@ -202,7 +199,7 @@ def check_document(
 def _left_to_the_org(kind: Kind, fields: Mapping[str, Any]) -> list[Problem]:
     """Return what ``ebrule test`` could not evaluate, as warnings: the org may understand more than ebrule does."""
     return [
-        replace(found, message=f"{found.message}; the org decides", severity="warning")
+        found._replace(message=f"{found.message}; the org decides", severity="warning")
         for found in kind.conditions(fields)
         if isinstance(found, Problem) and found.id in ("unusable-value", "unusable-path")
     ]
@@ -260,7 +257,7 @@ def _fit_to_show(document: Document, problem: Problem) -> Problem:
     if document.secrets:
         problem = without_secrets(problem, document.secrets)
     if len(problem.message) > _LONGEST_MESSAGE:
-        problem = replace(problem, message=f"{problem.message[: _LONGEST_MESSAGE - 1]}…")
+        problem = problem._replace(message=f"{problem.message[: _LONGEST_MESSAGE - 1]}…")
     return problem
 
 
@@ -291,7 +288,7 @@ _ABOUT_THE_KEY = frozenset({"unknown-key", "too-many-conditions", "expression-to
 def located(document: Document, problem: Problem) -> Problem:
     """Return the problem with its place in the document's text; what is missing is placed by what it is missing in."""
     if problem.id == "missing-key":
-        return replace(document.locate(replace(problem, path=problem.path[:-1])), path=problem.path)
+        return document.locate(problem._replace(path=problem.path[:-1]))._replace(path=problem.path)
     return document.locate(problem, key=problem.id in _ABOUT_THE_KEY)
 
 

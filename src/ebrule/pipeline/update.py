@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
@@ -100,5 +99,5 @@ def plan_update(
 
     Nothing is written: no request but GET and the one for a token leaves, and the ledger is left alone.
     """
-    options = replace(options or UpdateOptions(), dry_run=True)
+    options = (options or UpdateOptions())._replace(dry_run=True)
     return update_rule(settings, source, options, pace=pace, environ=environ, stdin=stdin, transport=transport)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -77,4 +76,4 @@ class Document:
         if any(problem.path[: len(path)] == path for path in self.assigned):
             return problem
         place = self.place(problem.path, key=key)
-        return problem if place is None else dataclasses.replace(problem, **place._asdict())
+        return problem if place is None else problem._replace(**place._asdict())

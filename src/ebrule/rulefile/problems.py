@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -111,7 +110,7 @@ def problem(kind: str, *, path: Path = (), place: Place | None = None, **parts: 
     """
     message, hint = (wording.format(**parts) for wording in WORDINGS[kind])
     found = Problem(kind, message, path, hint)
-    return found if place is None else dataclasses.replace(found, **place._asdict())
+    return found if place is None else found._replace(**place._asdict())
 
 
 def invalid(problems: list[Problem], source: Source) -> InvalidRuleError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.errors import Overlap
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from ebrule.rules.kind import Data, Shape
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One difference: ``before`` is None where something was added, ``after`` where it was taken away."""
 
     path: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.errors import Problem, UsageError
@@ -50,8 +49,7 @@ def id_problems(value: Any, what: str, path: Path) -> list[Problem]:
     return [Problem(f"bad-{what}-id", f'"{value}" is no {what} id', path, hint=hint)]
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """One state of a rule as the org told it: ``data`` is the whole resource, ``version`` an integer."""
 
     id: str
@@ -74,8 +72,7 @@ class Reference(NamedTuple):
     in_list: bool = False
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """How the parts of a rule are told apart when states are compared; names are dotted paths from the top.
 
     ``keyed`` lists are known by a key of their elements, whose order means nothing; ``sets`` are lists without
@@ -83,18 +80,17 @@ class Shape:
     that ebrule knows in the elements of a list that is compared whole.
     """
 
-    keyed: Mapping[str, str] = field(default_factory=dict)
+    keyed: Mapping[str, str] = {}
     sets: frozenset[str] = frozenset()
     objects: frozenset[str] = frozenset()
-    item_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    item_keys: Mapping[str, frozenset[str]] = {}
 
 
 READ_ONLY = frozenset({"id", "selfUri", "dateCreated", "dateModified", "createdBy", "modifiedBy"})
 """What the org keeps itself: never sent, never compared (source: the SDK's models)."""
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """One kind of rule.
 
     Attributes:
@@ -133,9 +129,9 @@ class Kind:
     steps_by_one: bool = False
     read_only: frozenset[str] = READ_ONLY
     listing: str | None = None
-    immutable: Mapping[str, str] = field(default_factory=dict)
+    immutable: Mapping[str, str] = {}
     identity: frozenset[str] = frozenset()
-    constraints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    constraints: Mapping[str, Mapping[str, Any]] = {}
     has_own_id: bool = True
     trial: str | None = None
     health: str | None = None

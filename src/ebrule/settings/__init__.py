@@ -40,8 +40,7 @@ EventFormat = Literal["genesys", "cloudevents"]
 """How an event is laid out: as Genesys Cloud's own events are, or as a CloudEvents 1.0 event."""
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What the command line or a library user sets; None leaves it to the environment and the profile."""
 
     region: str | None = None
@@ -62,8 +61,7 @@ class Options:
     state_dir: Path | None = None
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """How to reach hosts: a file of certificates to trust, and a proxy; None means as the environment says.
 
     ``transport`` is what carries the requests to the org: ``httpx``, or ``sdk``, the official SDK's own client.
@@ -91,8 +89,7 @@ class Org:
     credentials: str = field(default="the client's id and secret", compare=False)
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Everything that a run is told from outside.
 
     ``deadline`` is in seconds, for the whole run. ``missing`` says why there is no ``org``, where there is none.
@@ -104,7 +101,7 @@ class Settings:
     missing: AccessError | None
     state_dir: Path
     audit_log: Path
-    network: Network = field(default_factory=Network)
+    network: Network = Network()
     deadline: float = DEFAULT_DEADLINE
     webhook_url: str | None = None
     webhook_secret: SecretStr | None = None
@@ -112,7 +109,7 @@ class Settings:
     audit_otlp: str | None = None
     audit_otlp_required: bool = False
     warnings: tuple[str, ...] = ()
-    kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
+    kinds: Mapping[str, Kind] = KINDS
 
     def require_org(self) -> Org:
         """Return the org; raises :class:`AccessError`, which names the variables to set, where there is none."""

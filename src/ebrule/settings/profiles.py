@@ -15,7 +15,6 @@ import os
 import re
 import stat
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,8 +40,7 @@ _PROCESS_SUBSTITUTION = re.compile(r"/(?:dev|proc/self)/fd/[0-9]+")
 _PLACE = re.compile(r"\(at (line [0-9]+, column [0-9]+|end of document)\)")
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """One profile: where an org is, and who asks. What it does not say is None.
 
     ``source`` is its file; ``is_exposed`` says that other users of the machine can read that file.

@@ -238,11 +238,12 @@ def test_a_file_that_is_no_mapping(write: Write, text: str) -> None:
 def test_values_of_the_command_line_stand_in_for_the_files(write: Write) -> None:
     """``--set`` is laid over the file, and what the environment put into it is as secret as what is in the file."""
     url = {"URL": "https://hidden.example.com"}
-    assignments = (parse_assignment("priority=60", {}), parse_assignment("targets[t2].url=${env:URL}", url))
+    texts = ("priority=60", "targets[t2].url=${env:URL}", "targets[t1].headers=null")
+    assignments = tuple(parse_assignment(text, url) for text in texts)
     rule_file = load_rule(write(GOOD), environ=ENVIRON, assignments=assignments)
 
     assert 60 == rule_file.fields["priority"]
-    assert {"id": "t2", "url": url["URL"]} == rule_file.fields["targets"][1]
+    assert [{"id": "t1", "type": "webhook"}, {"id": "t2", "url": url["URL"]}] == rule_file.fields["targets"]
     assert {"s3cret", url["URL"]} == rule_file.secrets
 
 

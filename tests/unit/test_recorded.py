@@ -91,6 +91,17 @@ def test_a_secret_that_the_org_still_has_needs_no_asking() -> None:
     assert fields["targets"] == restored(fields, present=fields)["targets"]
 
 
+@pytest.mark.parametrize("path", ["targets[t1].headers.Authorization", "targets[0].headers[Authorization]"])
+@pytest.mark.parametrize("there", [{"Authorization": "theirs"}, {}], ids=["theirs", "none"])
+def test_what_is_kept_is_what_the_org_has_at_that_path(path: str, there: dict[str, str]) -> None:
+    """``${keep}`` takes the org's value in place of the one that is gone, or its absence."""
+    fields = {"targets": [{"id": "t1", "headers": {"X-A": "b", "Authorization": SECRET}}]}
+    present = {"targets": [{"id": "t1", "headers": there}]}
+    (target,) = restored(fields, f"{path}=${{keep}}", present=present)["targets"]
+
+    assert {"X-A": "b", **there} == target["headers"]
+
+
 def test_what_came_later_and_is_known_goes() -> None:
     """A field that the earlier state did not have is not kept, and one that ebrule does not know is."""
     content = restored({"description": None, "owner": None}, present={"description": "new", "owner": {"team": "x"}})

@@ -306,6 +306,20 @@ def test_a_right_file_is_examined(write: Write) -> None:
         0,
         ["unknown-operator"],
     )
+    assert found.rule_file is not None
+    assert "demo-rule" == found.rule_file.rule_id
+
+
+def test_a_file_of_another_kind_is_examined(write: Write) -> None:
+    """A file that is not of the kind that was asked for has that as its problem, where it names its own."""
+    path = write(GOOD)
+    found = validate_rule(path, kind="trigger", environ=ENVIRON)
+    (problem,) = found.problems
+
+    assert (str(path), "eventbridge", 1) == (found.source.name, found.kind, found.errors)
+    assert ("two-kinds", ("kind",), 1, 7) == (problem.id, problem.path, problem.line, problem.column)
+    assert f"--kind says trigger, and {path} says eventbridge" == problem.message
+    assert "Leave out --kind." == problem.hint
 
 
 def test_a_wrong_file_is_examined(write: Write) -> None:

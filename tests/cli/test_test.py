@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -206,12 +209,57 @@ def test_the_junit_report(offline: CommandLine) -> None:
     assert "attributes.callDuration = 3" in (failure.text or "")
 
 
-def test_a_report_that_cannot_be_written(offline: CommandLine) -> None:
-    """A report that has no place to go is wrong usage."""
-    ran = offline("test", offline.rule(), "--cases", case_file(offline, case()), "--junit", "no/where.xml")
+@pytest.mark.parametrize("name", ["rule.yaml", "cases.yaml", "folder"])
+def test_the_junit_report_is_written_over_nothing_else(offline: CommandLine, name: str) -> None:
+    """An earlier JUnit file, whoever wrote it, or an empty file is replaced; anything else is left as it was."""
+    (offline.folder / "folder").mkdir()
+    arguments = ("test", offline.rule(), "--cases", case_file(offline, case()), "--junit")
+    before = {path: path.read_bytes() for path in offline.folder.glob("*.yaml")}
+    offline.file("empty.xml", "")
+    offline.file("other.xml", '<?xml version="1.0"?>\n<testsuite tests="0"/>')
 
-    assert (2, "") == (ran.code, ran.out)
-    assert "error: no/where.xml cannot be written: No such file or directory" in ran.err
+    for replaced in ("empty.xml", "other.xml", "other.xml"):
+        assert (0, "") == ((ran := offline(*arguments, replaced)).code, ran.err)
+        assert b"a call" in (offline.folder / replaced).read_bytes()
+    ran = offline(*arguments, name)
+
+    assert (2, "  ok    a call\n1 case passed\n") == (ran.code, ran.out)
+    assert ran.err == (
+        f"error: {name} exists and is no JUnit file; it was left as it is\nChoose another name, or remove it first.\n"
+    )
+    assert before == {path: path.read_bytes() for path in offline.folder.glob("*.yaml")}
+
+
+@pytest.mark.parametrize(("duration", "code", "result"), [(45, 2, "passed"), (3, 3, "failed")])
+def test_a_report_that_cannot_be_written(offline: CommandLine, duration: int, code: int, result: str) -> None:
+    """A report that has no place to go hides no result: failed cases end with 3, otherwise it is wrong usage."""
+    cases = case_file(offline, case(duration=duration))
+    arguments = ("test", offline.rule(), "--cases", cases, "--junit", "no/where.xml")
+
+    said = "error: cannot write no/where.xml: No such file or directory\nChoose another --junit.\n"
+    ran = offline(*arguments)
+    assert (code, said) == (ran.code, ran.err)
+    assert f"1 case{' passed' * (code == 2)}" in ran.out
+    document = offline(*arguments, "--output", "json")
+    assert (code, result, said) == (document.code, document.json["result"], document.err)
+
+
+def test_a_report_that_finds_no_room(offline: CommandLine) -> None:
+    """Where the disk takes nothing, no half of a report is left behind, and an earlier one stays."""
+    arguments = shlex.join(["-m", "ebrule", "test", offline.rule(), "--cases", case_file(offline, case()), "--junit"])
+    earlier = '<testsuites name="earlier"/>'
+    offline.file("earlier.xml", earlier)
+    before = sorted(path.name for path in offline.folder.iterdir())
+
+    for name in ("report.xml", "earlier.xml"):
+        command = f"ulimit -f 0; exec {shlex.quote(sys.executable)} {arguments} {name}"
+        ran = subprocess.run(
+            ["sh", "-c", command], cwd=offline.folder, env=offline.environ, capture_output=True, text=True, check=False
+        )
+        assert (2, "  ok    a call\n1 case passed\n") == (ran.returncode, ran.stdout)
+        assert f"error: cannot write {name}: File too large\n" in ran.stderr
+    assert before == sorted(path.name for path in offline.folder.iterdir())
+    assert earlier == (offline.folder / "earlier.xml").read_text()
 
 
 # --- case files ---------------------------------------------------------------------------------------------

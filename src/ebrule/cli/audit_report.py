@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,9 +15,10 @@ from ebrule.cli import options as o
 from ebrule.cli.render import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
+    from ebrule.cli.outfile import OutFile
     from ebrule.core.operations import RecordedOperation
 
 HELP = """Write what the ledger tells as one HTML page.
@@ -35,7 +34,6 @@ done stands on top, whatever --last says. An earlier report is replaced; any oth
 """
 
 _DEFAULT_LAST = 500
-_HEAD = 512  # bytes, among which a report says that it is one
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def run(command: AuditReportCommand, screen: Screen, *, now: Callable[[], dateti
 
     now = now or utc_now
     if command.out != "-":
-        _check_replaceable(Path(command.out))
+        _out_file(command.out).check_replaceable()
     ledger = on.open_ledger(command.audit_log)
     shown: list[RecordedOperation] = []
     unsettled: list[RecordedOperation] = []
@@ -81,51 +79,18 @@ def run(command: AuditReportCommand, screen: Screen, *, now: Callable[[], dateti
     if command.out == "-":
         screen.raw(page)
     else:
-        _write(Path(command.out), page)
+        _out_file(command.out).write(page.encode())
         counts = f"{total:,} operation{'' if total == 1 else 's'}, {len(unsettled):,} to be settled"
         screen.out(f"Wrote {command.out}: {counts}; the ledger is ", "whole." if found.ok else ("BROKEN.", "error"))
     return 0
 
 
-def _check_replaceable(out: Path) -> None:
-    """Raise :class:`UsageError` where there is something else than an earlier report: the ledger itself, for one."""
+def _out_file(out: str) -> OutFile:
+    """Return where to write the page: for its owner only, as the ledger is."""
+    from ebrule.cli.outfile import OutFile
     from ebrule.cli.report import MARK
-    from ebrule.errors import UsageError
 
-    with _write_errors(out):
-        if not out.exists():
-            return
-        with out.open("rb") if out.is_file() else contextlib.nullcontext() as file:
-            if file is not None and MARK.encode() in file.read(_HEAD):
-                return
-    hint = "Choose another name, or remove it first."
-    raise UsageError(f"{out} exists and is no report; it was left as it is", hint=hint, code="out-exists")
-
-
-def _write(out: Path, page: str) -> None:
-    """Write the whole page or nothing: into a file beside it, for its owner only, which then takes its name."""
-    with _write_errors(out):
-        descriptor, draft = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(page)
-            Path(draft).replace(out)
-        except BaseException:
-            Path(draft).unlink()
-            raise
-
-
-@contextlib.contextmanager
-def _write_errors(out: Path) -> Iterator[None]:
-    """Turn what the system refuses into a :class:`UsageError`."""
-    from ebrule.errors import UsageError
-
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {out}: {error.strerror}", hint="Choose another --out.", code="bad-out"
-        ) from error
+    return OutFile(Path(out), "--out", "report", re.compile(MARK.encode()), mode=0o600)
 
 
 def command(

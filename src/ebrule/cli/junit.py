@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from ebrule.pipeline.cases import CaseResult
 
+MARK = re.compile(rb"\A(?:\s*(?:<\?xml[^>]*>\s*)?<testsuites?\b|\Z)")
+"""What a JUnit file begins with; one that is empty may become one."""
+
 _NO_XML = re.compile("[\ufffe\uffff]")
 
 

@@ -53,6 +53,7 @@ class TestCommand:
 
 def run(command: TestCommand, screen: Screen) -> int:
     """Run the cases and print what came of them; return the exit code."""
+    from ebrule.cli.results import show_error
     from ebrule.errors import ExitCode, UsageError
     from ebrule.pipeline.cases import run_cases
     from ebrule.pipeline.plan import load_rule
@@ -65,13 +66,18 @@ def run(command: TestCommand, screen: Screen) -> int:
     results = run_cases(rule, _selected(command))
     if command.remote:
         results = _with_org(command, rule, results, screen)
-    if command.junit is not None:
-        _write_junit(command.junit, rule.document.source.name, results)
     if command.output is o.Output.JSON:
         screen.json(_document(rule.kind.name, rule.document.source.name, results))
     else:
         _show(screen, results)
-    return int(ExitCode.OK if all(result.passed for result in results) else ExitCode.INVALID)
+    code = ExitCode.OK if all(result.passed for result in results) else ExitCode.INVALID
+    if command.junit is not None:
+        try:
+            _write_junit(command.junit, rule.document.source.name, results)
+        except UsageError as error:
+            show_error(screen, error)
+            code = code or error.exit_code  # what came of the cases counts for more
+    return int(code)
 
 
 def _selected(command: TestCommand) -> list[Case]:
@@ -198,15 +204,13 @@ def _short(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
-def _write_junit(file: Path, rule: str, results: Sequence[CaseResult]) -> None:
-    from ebrule.cli.junit import junit_xml
-    from ebrule.errors import UsageError
+def _write_junit(path: Path, rule: str, results: Sequence[CaseResult]) -> None:
+    from ebrule.cli.junit import MARK, junit_xml
+    from ebrule.cli.outfile import OutFile
 
-    try:
-        file.write_bytes(junit_xml(rule, results, [None if each.passed else _explanation(each) for each in results]))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{file} cannot be written: {reason}", hint="Give --junit another file.") from error
+    file = OutFile(path, "--junit", "JUnit file", MARK)
+    file.check_replaceable()
+    file.write(junit_xml(rule, results, [None if each.passed else _explanation(each) for each in results]))
 
 
 @o.with_groups

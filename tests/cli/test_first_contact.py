@@ -92,6 +92,25 @@ MISTYPED = {
         "See: ebrule update --help",
     ),
     "--frob": ('"--frob" is no option of ebrule', "See: ebrule --help"),
+    "show --rule-id x": (
+        '"--rule-id" is no option of ebrule show',
+        "Give the id alone: ebrule show ID",
+        "See: ebrule show --help",
+    ),
+    "validate --file x": (
+        '"--file" is no option of ebrule validate',
+        "Give the file alone: ebrule validate FILE",
+        "See: ebrule validate --help",
+    ),
+    "show x --rule_id y": (
+        '"--rule_id" is no option of ebrule show',
+        "Give the id alone: ebrule show ID",
+        "See: ebrule show --help",
+    ),
+    "show x --ruleid y": ('"--ruleid" is no option of ebrule show', "See: ebrule show --help"),
+    "update --set": ("option '--set' requires an argument", "See: ebrule update --help"),
+    "audit report --out": ("option '--out' requires an argument", "See: ebrule audit report --help"),
+    "diff --exit-code=1": ("option '--exit-code' does not take a value", "See: ebrule diff --help"),
     "show x --region eu-wst-1": ("'eu-wst-1' is no region", 'Did you mean "eu-west-1"?'),
     "update --on-conflict no": (
         "invalid value for '--on-conflict': 'no' is not one of 'merge', 'fail', 'overwrite'",
@@ -107,7 +126,8 @@ def test_a_mistyped_word_is_answered_with_the_nearest(capsys: pytest.CaptureFixt
 
     printed = capsys.readouterr()
     assert (2, "") == (code, printed.out)
-    assert [f"error: {MISTYPED[typed][0]}", MISTYPED[typed][1]] == printed.err.splitlines()
+    message, *hints = MISTYPED[typed]
+    assert [f"error: {message}", *hints] == printed.err.splitlines()
 
 
 LEFT_OUT = {
@@ -118,7 +138,7 @@ LEFT_OUT = {
     "audit report": "ebrule audit report --out report.html",
     "webhook send": "ebrule webhook send --rule-id demo-rule",
     "update": "ebrule update --file rule.yaml",
-    "diff": "--file rule.yaml",
+    "diff": "ebrule diff --file rule.yaml",
     "validate": "ebrule validate rule.yaml",
     "list": "ebrule list --kind trigger",
     "webhook flush": "EBRULE_WEBHOOK_URL",

@@ -7,7 +7,8 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer import TyperException
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from ebrule.errors import UsageError
 from ebrule.spelling import did_you_mean, nearest
@@ -15,7 +16,6 @@ from ebrule.spelling import did_you_mean, nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import typer
     from typer._click.core import Command, Context, Parameter
 
 HELP_COLUMNS = 80
@@ -45,6 +45,15 @@ class GuidingCommand(TyperCommand):
             if type(option) is TyperOption:
                 option.__class__ = GuidingOption  # Typer makes its own class of options, whatever the command's
         super().__init__(*arguments, params=params, **settings)
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Read the arguments; raise :class:`UsageError` for what Typer cannot read and does not tell the command of."""
+        try:
+            return super().parse_args(ctx, args)
+        except TyperException as error:
+            if getattr(error, "ctx", None) is not None:
+                raise
+            raise usage_error(error, ctx) from error
 
     def get_help(self, ctx: Context) -> str:
         """Return the help, folded where the terminal is narrow."""
@@ -122,20 +131,32 @@ def _wrapped(text: str, indent: str, columns: int) -> list[str]:
     return textwrap.wrap(text, columns, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
-def usage_error(error: typer.TyperException) -> UsageError:
+def usage_error(error: TyperException, context: Context | None = None) -> UsageError:
     """Return what Typer could not read as an error of ebrule's own, which says what to type instead."""
-    context: Context | None = getattr(error, "ctx", None)
+    context = getattr(error, "ctx", None) or context
     message = _in_our_words(error.format_message())
     if context is None:
         return UsageError(message, hint="See: ebrule --help")
     path, command = context.command_path, context.command
     hint = f"See: {path} --help"
     if option := getattr(error, "option_name", None) if hasattr(error, "possibilities") else None:
-        known = [name for parameter in command.get_params(context) for name in parameter.opts]
-        return UsageError(f'"{option}" is no option of {path}{did_you_mean(option, known)}', hint=hint)
+        message = f'"{option}" is no option of {path}'
+        if argument := _argument_meant(option, command.get_params(context)):
+            return UsageError(message, hint=f"Give the {argument.lower()} alone: {path} {argument}\n{hint}")
+        known = [name for each in command.get_params(context) if isinstance(each, TyperOption) for name in each.opts]
+        return UsageError(f"{message}{did_you_mean(option, known)}", hint=hint)
     if hasattr(error, "param_type") and (example := _example(command)):
         hint = f"For example: {example}\n{hint}"
     return UsageError(message, hint=hint)
+
+
+def _argument_meant(option: str, parameters: list[Parameter]) -> str | None:
+    """Return the argument that was given as if it were an option, as help names it, or None."""
+    for each in parameters:
+        name = (each.metavar or "").strip("[].") if isinstance(each, TyperArgument) else ""
+        if name and option.lstrip("-").replace("-", "_") in (each.name, name.lower()):
+            return name
+    return None
 
 
 def _in_our_words(message: str) -> str:

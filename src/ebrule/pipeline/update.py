@@ -72,9 +72,10 @@ def _load(
         stdin = stdin or _own_input()
         return load_rule(source, kind=options.kind, environ=environ, stdin=stdin, assignments=assignments, kinds=kinds)
     if not assignments:
+        command = "diff" if options.dry_run else "update"
         raise UsageError(
             "nothing to change: give a rule file, or values to set",
-            hint="Type: ebrule update --file rule.yaml  (or --set PATH=VALUE)",
+            hint=f"Type: ebrule {command} --file rule.yaml  (or --set PATH=VALUE)",
         )
     return Patch(kind_named(options.kind or DEFAULT_KIND, kinds), assignments)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -45,6 +47,64 @@ def test_a_stream_that_is_gone_changes_nothing(
 
     ebrule.rule(priority=0)
     assert shell(ebrule, f"update --file rule.yaml -o {output}", redirection) == 3
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "command",
+    ["show demo-rule -o yaml", "show demo-rule", "schema", "validate rule.yaml -o json", "--help", "--version"],
+)
+def test_a_command_that_only_tells_says_so_where_it_could_not(
+    ebrule: CommandLine, command: str, unbuffered: str
+) -> None:
+    """On a full disk what is there is not whole: an error beside it, exit code 2."""
+    ebrule.rule()
+    ebrule.environ["PYTHONUNBUFFERED"] = unbuffered
+
+    assert shell(ebrule, command, "> /dev/full 2> said") == 2
+    assert (ebrule.folder / "said").read_text() == (
+        "error: standard output cannot be written: No space left on device. What is there is not whole.\n"
+    )
+
+
+def test_an_update_says_so_too_and_its_exit_code_stays_true(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """What happened to the rule goes before what happened to the print."""
+    ebrule.rule()
+
+    assert shell(ebrule, "update --file rule.yaml -o json", "> /dev/full 2> said") == 0
+    assert len(sandbox.history()) == 1
+    assert "standard output cannot be written: No space left on device" in (ebrule.folder / "said").read_text()
+
+
+@pytest.mark.parametrize("command", ["show demo-rule", "schema", "--help", "audit show --help"])
+def test_a_reader_that_has_enough_is_no_error(ebrule: CommandLine, command: str) -> None:
+    """Where the next command of a pipe reads no more, there is nothing to tell."""
+    assert shell(ebrule, command, "2> said | exec true; exit ${PIPESTATUS[0]}") == 0
+    assert (ebrule.folder / "said").read_text() == ""
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="only Linux makes a pipe smaller")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_pipe_that_does_not_wait_gets_all(ebrule: CommandLine, unbuffered: str) -> None:
+    """A parent may hand over a pipe that never blocks, and is often full: its reader gets every byte."""
+    ebrule.environ["PYTHONUNBUFFERED"] = unbuffered
+    text = "kind: eventbridge\n" + "".join(f"{'k' * 200}{number}: 1\n" for number in range(90))
+    files = [ebrule.file(f"{number}.yaml", text) for number in range(3)]
+    expected = ebrule("validate", *files).out
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4_096)
+    os.set_blocking(writing, False)
+
+    command = [sys.executable, "-m", "ebrule", "validate", *files]
+    with (
+        subprocess.Popen(command, cwd=ebrule.folder, env=ebrule.environ, stdout=writing),
+        os.fdopen(reading, encoding="utf-8") as reader,
+    ):
+        os.close(writing)
+        got = reader.read()
+
+    assert len(expected) > 64 * 1024
+    assert got == expected
 
 
 def test_certificates_for_the_webhook_are_looked_at_first(ebrule: CommandLine, sandbox: SandboxProcess) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from ebrule.cli.exits import exit_code, exit_table
 from ebrule.cli.guide import GuidingGroup, usage_error
 from ebrule.cli.lazy import Place, filled, group
 from ebrule.cli.render import Screen
-from ebrule.errors import EbruleError, ExitCode
+from ebrule.errors import EbruleError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,8 +131,29 @@ def _main(
     pass
 
 
+_CHANGING = {
+    ("update",), ("rollback",), ("audit", "resolve"), ("webhook", "flush"), ("webhook", "send"), ("webhook", "test"),
+    ("sandbox", "serve"), ("sandbox", "reset"),
+}  # fmt: skip
+"""The commands that are there for what they do; all others, for what they print."""
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; return its exit code. Prints whatever went wrong, and never a traceback's locals."""
+    Screen.lost = None
+    code = _run(arguments)
+    if Screen.lost is None:
+        return code
+    from ebrule.cli.results import show_error
+
+    words = [word for word in arguments if not word.startswith("-")]
+    does = not _CHANGING.isdisjoint({tuple(words[:1]), tuple(words[:2])})
+    why = UsageError(f"standard output cannot be written: {Screen.lost.strerror}. What is there is not whole.")
+    show_error(Screen(), why)
+    return code if does else code or exit_code(why)
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         code = filled(get_command(app), COMMANDS)(list(arguments), standalone_mode=False, prog_name="ebrule")
     except EbruleError as error:
@@ -140,10 +162,18 @@ def run(arguments: Sequence[str]) -> int:
         return _misused(error, arguments)
     except typer.Abort:
         return int(ExitCode.SIGINT)
+    except SystemExit:  # how Typer ends where nobody reads the help
+        return int(ExitCode.OK)
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes exit code 1
+        if isinstance(error, OSError) and error.errno in _UNWRITTEN and error.filename is None:
+            Screen.note_loss(error)  # of help or version, which Typer prints
+            return int(ExitCode.OK)
         return _bug(error, arguments)
     return int(code or 0)
 
+
+_UNWRITTEN = {errno.EPIPE, errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+"""How a stream fails that cannot be written to."""
 
 _OUTPUT = re.compile(r"--output(=(?P<long>.*))?|-[a-zA-Z]*?o(?P<short>.*)")
 

@@ -10,15 +10,16 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TextIO
 
 from ebrule.sanitizer import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
@@ -92,18 +93,29 @@ def _escaped(text: str, table: Mapping[int, str]) -> str:
 class Screen:
     """Standard output and standard error, coloured only where a person looks at them.
 
+    ``lost`` is why some of the process's standard output was not written, where somebody should have had it: a disk
+    that is full, say, but no reader that has gone.
+
     Args:
         out: for the result.
         err: for everything else.
         environ: ``NO_COLOR`` and ``TERM`` are looked at.
     """
 
+    lost: ClassVar[OSError | None] = None
+
     def __init__(
         self, out: TextIO | None = None, err: TextIO | None = None, environ: Mapping[str, str] | None = None
     ) -> None:
         environ = os.environ if environ is None else environ
-        self._out = _Stream(out or sys.stdout, environ)
+        self._out = _Stream(out or sys.stdout, environ, self.note_loss)
         self._err = _Stream(err or sys.stderr, environ)
+
+    @staticmethod
+    def note_loss(error: Exception) -> None:
+        """Note that standard output could not be written; where its reader has gone, nobody misses the rest."""
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            Screen.lost = error
 
     @property
     def is_watched(self) -> bool:
@@ -152,8 +164,11 @@ class Screen:
 class _Stream:
     """One stream; where it is closed, full, or nobody reads it any more, the rest goes nowhere: the run goes on."""
 
-    def __init__(self, stream: TextIO | None, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, stream: TextIO | None, environ: Mapping[str, str], note_loss: Callable[[Exception], None] | None = None
+    ) -> None:
         self._stream = stream
+        self._note_loss = note_loss
         self.is_terminal = stream is not None and stream.isatty()
         self._coloured = self.is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         self._console: Console | None = None
@@ -177,20 +192,22 @@ class _Stream:
     def write(self, text: str, *, utf8: bool = False) -> None:
         if self._stream is None:
             return
-        encoding = self._stream.encoding or "utf-8"
+        encoding = "utf-8" if utf8 and not self.is_terminal else self._stream.encoding or "utf-8"
+        data = text.encode(encoding, "backslashreplace")
         with self._while_there():
-            if utf8 and not self.is_terminal and hasattr(self._stream, "buffer"):
-                self._stream.flush()
-                self._stream.buffer.write(text.encode())
-            else:
-                self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
             self._stream.flush()
+            if hasattr(self._stream, "buffer"):
+                _write_all(self._stream.buffer, data)
+            else:
+                self._stream.write(data.decode(encoding))
 
     @contextlib.contextmanager
     def _while_there(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if self._note_loss is not None and not self.is_terminal:
+                self._note_loss(error)
             self._stream, self.is_terminal, self._coloured = None, False, False
 
     def console(self) -> Console:
@@ -201,3 +218,30 @@ class _Stream:
                 file=self._stream, markup=False, highlight=False, emoji=False, no_color=not self._coloured
             )
         return self._console
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all of it, and wait for its reader, also where the file is one that does not wait by itself."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[_write_some(file, rest) :]
+    while not _is_flushed(file):
+        select.select([], [file], [])
+
+
+def _write_some(file: BinaryIO, data: memoryview) -> int:
+    try:
+        written = file.write(data) or 0  # None is what a file without a buffer says for "not now"
+    except BlockingIOError as full:
+        written = full.characters_written
+    if written < len(data):
+        select.select([], [file], [])
+    return written
+
+
+def _is_flushed(file: BinaryIO) -> bool:
+    try:
+        file.flush()
+    except BlockingIOError:
+        return False
+    return True

@@ -15,8 +15,16 @@ _HANG_UP = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.
 SIGNALS = (*_HANG_UP, signal.SIGINT, signal.SIGTERM)
 
 
+_STANDARD_ERROR = 2
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
 def _end_at_once(signum: int, _frame: Any) -> None:
-    # Nothing has been done that would have to be undone, and an import could swallow an exception.
+    # Nothing has been done that would have to be undone, and an import could swallow an exception. But what moves on
+    # a terminal hides the cursor there.
+    with contextlib.suppress(OSError):
+        if os.isatty(_STANDARD_ERROR) and os.environ.get("TERM") != "dumb":
+            os.write(_STANDARD_ERROR, _SHOW_CURSOR)
     os._exit(128 + signum)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -115,3 +117,32 @@ def test_many_files_show_a_bar_on_a_terminal_only(offline: CommandLine) -> None:
     assert done.stdout == count
     assert "Checking" in shown
     assert (count, "") == (ran.out, ran.err)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_gives_the_cursor_back(offline: CommandLine, signum: signal.Signals) -> None:
+    """The bar hides the terminal's cursor: a run that is ended shows it again."""
+    for number in range(100):
+        offline.file(f"{number}.yaml", RULE)
+    main, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "ebrule", "validate", ".", "-"],  # and never is there anything on standard input
+        cwd=offline.folder,
+        env={**offline.environ, "TERM": "xterm"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        while b"\x1b[?25l" not in shown:
+            shown += os.read(main, 65536)
+        process.send_signal(signum)
+        process.wait(HANG_GUARD_SECONDS)
+    with contextlib.suppress(OSError):  # how a terminal ends that nobody holds any more
+        while more := os.read(main, 65536):
+            shown += more
+    os.close(main)
+
+    assert process.returncode == 128 + signum
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")

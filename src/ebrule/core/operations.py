@@ -120,7 +120,7 @@ class RecordedOperation:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON has it."""
-        return asdict(self)
+        return {**asdict(self), "changes": [change._asdict() for change in self.changes]}
 
 
 def operations(entries_backwards: Iterable[Entry]) -> Iterator[RecordedOperation]:

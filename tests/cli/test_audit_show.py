@@ -31,7 +31,10 @@ def shown(offline: CommandLine, *arguments: str) -> list[int]:
 
 
 def test_an_operation_is_one_row(offline: CommandLine, ledger: LedgerWriter) -> None:
-    """The table has when, which rule, from which version to which, how it ended, who and why, the newest first."""
+    """The table has when, which rule, from which version to which, how it ended, who and why, the newest first.
+
+    What went wrong stands below: it is no reason that anybody gave.
+    """
     ledger.update(1)
     ledger.outcome(2, result="failed", attempts=0, error="no such target", version=None)
 
@@ -39,10 +42,31 @@ def test_an_operation_is_one_row(offline: CommandLine, ledger: LedgerWriter) -> 
 
     expected = [
         "when (UTC)        rule       version  result   who         why",
-        "2026-01-05 08:02  demo-rule  -        failed   -           no such target",
+        "2026-01-05 08:02  demo-rule  -        failed   -",
+        "    error: no such target",
         "2026-01-05 08:00  demo-rule  7 → 8    updated  ana@laptop  CHG-1042",
     ]
     assert (ran.code, ran.err, expected) == (0, "", ran.out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("code", "word"), [(5, "conflict"), (129, "interrupted"), (130, "interrupted"), (143, "interrupted"), (7, "failed")]
+)
+def test_a_conflict_and_an_interrupt_are_called_so(
+    offline: CommandLine, ledger: LedgerWriter, code: int, word: str
+) -> None:
+    """Of failures, conflicts and interrupts have their own words, in the table and for ``--result``; all are failed."""
+    ledger.outcome(1, result="failed", attempts=0, exit_code=code, error="why it failed", reason="CHG-7")
+
+    ran = offline(*SHOW, "--result", word)
+
+    assert ran.out.splitlines()[1:] == [
+        f"2026-01-05 08:00  demo-rule  8        {word}  -    CHG-7",
+        "    error: why it failed",
+    ]
+    assert f"exit code: {code}\n" in offline(*SHOW, "--changes").out
+    assert [1] == shown(offline, "--result", "failed")
+    assert word in offline("audit", "report", "--out", "-").out
 
 
 def test_changes_are_shown_as_update_prints_them(offline: CommandLine, ledger: LedgerWriter) -> None:
@@ -75,6 +99,7 @@ def test_no_line_is_wider_than_the_terminal(offline: CommandLine, ledger: Ledger
     """Long values are cut, and narrow terminals get a few short lines for each operation."""
     ledger.update(1, rule_id="r" * 128, reason="a long story " * 30)
     ledger.update(2, actor={"user": "ü" * 80, "host": "名" * 80})
+    ledger.outcome(3, result="failed", attempts=0, error="a long story " * 30)
     offline.environ["COLUMNS"] = str(columns)
 
     out = offline(*SHOW).out

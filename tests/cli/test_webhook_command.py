@@ -58,6 +58,18 @@ def deliveries(ebrule: CommandLine) -> list[tuple[str, int | None]]:
     return [(each["event_id"], each["status"]) for each in ebrule.records() if each["type"] == "delivery"]
 
 
+def test_no_exit_code_is_told_of_a_run_whose_event_is_pending(ebrule: CommandLine) -> None:
+    """An outcome is recorded before its event is sent, so a 0 there is not what the run ended with."""
+    with receiving(500) as receiver:
+        ran = ebrule("update", "--file", ebrule.rule(priority=51), "--webhook-url", receiver.url)
+    told = ebrule("audit", "show", "--changes").out
+
+    assert (8, 0) == (ran.code, ebrule.records()[1]["exit_code"])
+    assert "updated, pending" in told
+    assert "    event: pending (msg_" in told
+    assert "exit code" not in told
+
+
 # --- flush --------------------------------------------------------------------------------------------------------
 
 

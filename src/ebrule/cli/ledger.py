@@ -36,8 +36,12 @@ Result = Annotated[
     ),
 ]
 
-RESULTS = ("updated", "unchanged", "rolled_back", "failed", "unknown", "applied", "not_applied", "open", "pending")
-"""What ``--result`` takes: the outcome's words, those of ``audit resolve``, and what is still to be done."""
+RESULTS = (
+    "updated", "unchanged", "rolled_back", "failed", "conflict", "interrupted", "unknown",
+    "applied", "not_applied", "open", "pending",
+)  # fmt: skip
+"""What ``--result`` takes: the outcome's words, two kinds of ``failed``, the words of ``audit resolve``, and what is
+still to be done."""
 
 _SKEW = timedelta(days=1)  # records of several machines are in the order of their writing, not of their clocks
 
@@ -101,7 +105,9 @@ class Filters:
                 yield operation
 
     def _has_result(self, operation: RecordedOperation) -> bool:
-        return operation.result in self.results or (operation.is_pending and "pending" in self.results)
+        if operation.is_pending and "pending" in self.results:
+            return True
+        return operation.result in self.results or operation.ending in self.results
 
 
 _AGE = re.compile(r"([0-9]{1,6})([smhdw])")

@@ -65,6 +65,8 @@ def show_operations(
             _show_narrow(screen, row, width, style)
         if changes:
             _show_details(screen, operation)
+        elif operation.error and not operation.is_applied:
+            screen.out(_fit(f"    error: {one_line(operation.error)}", width))
     _show_rest(screen, found, last)
 
 
@@ -78,14 +80,14 @@ def _show_row(screen: Screen, row: Sequence[str], widths: Sequence[int], style: 
 
 
 def _cells(operation: RecordedOperation) -> tuple[str, ...]:
-    result = f"{operation.result}, pending" if operation.is_pending else operation.result
+    result = f"{operation.ending}, pending" if operation.is_pending else operation.ending
     return (
         operation.started[:16].replace("T", " "),
         one_line(operation.rule_id or "-"),
         versions(operation),
         one_line(result.replace("_", " ")),
         one_line(who(operation)),
-        one_line(operation.reason or operation.error or ""),
+        one_line(operation.reason or ""),
     )
 
 
@@ -142,7 +144,7 @@ def details(operation: RecordedOperation) -> list[tuple[str, str]]:
         ("rule", operation.rule_name),
         ("region", operation.region),
         ("error", operation.error),
-        ("exit code", None if operation.exit_code is None else str(operation.exit_code)),
+        ("exit code", str(operation.exit_code) if operation.exit_code else None),  # a 0 is of before the webhook
         ("found out later", resolved and f"{resolved.state}: {resolved.reason or 'no reason recorded'}"),
         ("tries", tries + took if operation.attempts else None),
         *((f"overwrote {each['path']}", str(each["theirs"])) for each in operation.overwrites),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ebrule.errors import ExitCode
 from ebrule.rules.changes import Change
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 OPEN = "open"
 """The result of an operation that has an intent, and nothing that says how it ended."""
 
+_FAILURES: dict[int, str] = {
+    ExitCode.CONFLICT: "conflict",
+    **dict.fromkeys((ExitCode.SIGHUP, ExitCode.SIGINT, ExitCode.SIGTERM), "interrupted"),
+}
 _LONGEST = 1e15  # in milliseconds; more than any clock has seen
 _GONE = 410  # the receiver wants no more events: nothing is pending then
 _T = TypeVar("_T")
@@ -102,6 +107,13 @@ class RecordedOperation:
     webhook: str | None = None
     deliveries: tuple[Delivery, ...] = ()
     resolution: Resolution | None = None
+
+    @property
+    def ending(self) -> str:
+        """The result; of failures, a conflict is a ``conflict``, and what a signal ended is ``interrupted``."""
+        if self.result == "failed" and self.exit_code is not None:
+            return _FAILURES.get(self.exit_code, self.result)
+        return self.result
 
     @property
     def is_open(self) -> bool:

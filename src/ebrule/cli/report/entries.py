@@ -60,7 +60,7 @@ def when(operation: RecordedOperation) -> str:
 
 def entry(operation: RecordedOperation) -> Element:
     """Return an operation as a line that opens."""
-    result = operation.result.replace("_", " ")
+    result = operation.ending.replace("_", " ")
     summary = tag(
         "summary",
         tag("time", when(operation), datetime=operation.started, class_="when"),

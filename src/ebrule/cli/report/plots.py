@@ -107,7 +107,7 @@ def _lane(rule: str, lane: Sequence[_Dated], scale: _Scale, top: float) -> list[
 
 def _mark(operation: RecordedOperation, x: float, y: float) -> Element:
     """Return a mark whose shape says how the operation ended, so that its colour need not."""
-    title = tag("title", f"{operation.started[:16].replace('T', ' ')} {operation.result}, {versions(operation)}")
+    title = tag("title", f"{operation.started[:16].replace('T', ' ')} {operation.ending}, {versions(operation)}")
     if operation.is_open:
         return tag("path", title, d=f"M{x:.1f} {y - 7:.1f}l7 12h-14z", class_="mark open")
     if operation.is_applied:

@@ -61,6 +61,7 @@ def test_a_file_that_is_not_right_is_refused(ebrule: CommandLine, sandbox: Sandb
 
     assert ran.code == 3
     assert f"rule.yaml:{place}: error[{problem}]: " in ran.err
+    assert "\nerror: rule.yaml has 1 mistake. Nothing was sent.\n" in ran.err
     assert ran.out == ""
     assert len(sandbox.requests()) == before
     assert [("outcome", 3, False)] == [

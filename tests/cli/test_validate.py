@@ -186,6 +186,7 @@ def test_standard_input_can_be_validated(offline: CommandLine) -> None:
     ran = offline("validate", "-", stdin=RULE.replace("50", "0"))
 
     assert "<stdin>:6:11: error[priority-range]" in ran.out
+    assert "      Write something into it, or check what should have written it\n" in offline("validate", "-").out
 
 
 def test_a_key_that_is_misspelled_is_told_once(offline: CommandLine) -> None:

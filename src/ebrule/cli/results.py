@@ -128,7 +128,8 @@ def _summary(error: EbruleError) -> str:
     if not isinstance(error, InvalidRuleError) or error.source is None or error.http_status is not None:
         return error.message
     count = sum(problem.severity == "error" for problem in error.problems)
-    return f"{error.source.name} has {count} mistake{'' if count == 1 else 's'}. Nothing was sent."
+    said = f"{error.source.name} has {count} mistake{'' if count == 1 else 's'}"
+    return said if error.result is None else f"{said}. Nothing was sent."  # a result has what might send something
 
 
 def show_error(screen: Screen, error: EbruleError, *, given: str = "") -> None:

@@ -297,7 +297,7 @@ def invalid(source: Source, problems: list[Problem], kind: Kind | None = None) -
     errors = [problem for problem in problems if problem.severity == "error"]
     count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
     return InvalidRuleError(
-        f"{source.name} has {count}. Nothing was sent.",
+        f"{source.name} has {count}",
         problems,
         source=source,
         kind=kind.name if kind else None,

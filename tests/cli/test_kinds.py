@@ -204,6 +204,21 @@ def test_nothing_to_change_is_a_wrong_command_line(ebrule: CommandLine, command:
     assert (2, True, True) == (ran.code, "--file" in ran.err, "--set" in ran.err)
 
 
+def test_each_wrong_set_is_named(ebrule: CommandLine) -> None:
+    """Of several wrong ``--set``, each problem stands behind the path that it is about, without its value."""
+    ebrule.environ["TOKEN"] = "s3cr3t-level"
+    wrong = ("conditions[0].nope=1", "priority=0", "status=${env:TOKEN}")
+    ran = ebrule("diff", "--rule-id", "demo-rule", *(word for text in wrong for word in ("--set", text)))
+    nowhere = ebrule("diff", "--rule-id", "demo-rule", "--set", "targets[nope].id=1")
+
+    assert {"--set conditions[0].nope", "--set priority", "--set status"} == {
+        line.partition(": error[")[0] for line in ran.err.splitlines() if line.startswith("--set")
+    }
+    assert "error: --set has 3 mistakes. Nothing was sent.\n" in ran.err
+    assert "s3cr3t" not in ran.err
+    assert "--set targets.nope: error[no-such-path]: targets has no element nope\n" in nowhere.err
+
+
 def test_a_secret_is_set_from_the_environment(ebrule: CommandLine) -> None:
     """``${env:NAME}`` works in ``--set``, and shows nowhere."""
     ebrule.environ["TOKEN"] = "canary-5d0f"

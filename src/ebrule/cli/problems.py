@@ -34,9 +34,8 @@ def show_problem(line: Line, problem: Problem, source: Source, width: int | None
         source: the file.
         width: how many columns the terminal has.
     """
-    where = source.name if problem.line is None else f"{source.name}:{problem.line}:{problem.column or 1}"
     line(
-        f"{one_line(where)}: ",
+        f"{one_line(_where(problem, source))}: ",
         (f"{problem.severity}[{problem.id}]", problem.severity),
         f": {one_line(problem.message)}",
     )
@@ -50,6 +49,16 @@ def show_problem(line: Line, problem: Problem, source: Source, width: int | None
         line((" " * (len(gutter) - 2) + "| ", "faint"), " " * cells(before), (carets, problem.severity))
     if problem.hint:
         line(f"      {problem.hint[0].upper()}{one_line(problem.hint[1:])}")
+
+
+def _where(problem: Problem, source: Source) -> str:
+    if problem.line is not None:
+        return f"{source.name}:{problem.line}:{problem.column or 1}"
+    from ebrule.core.validator import path_text
+    from ebrule.pipeline.patch import SET
+
+    # Several assignments are one source, whose parts are known by their paths.
+    return f"{SET} {path_text(problem.path)}" if source.name == SET and problem.path else source.name
 
 
 def cells(text: str) -> int:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _STEP = re.compile(r"(?:\A|(?<=[^.])\.)(?P<name>[^.\[\]]+)|\[(?P<inner>[^\[\]]+)\]")
 _INDEX = re.compile(r"[0-9]{1,9}")
 _OF_THE_FILE = ("kind", "id", "version")
+SET = "--set"
+"""The name of the source that all assignments are together."""
 _HINT = "A path looks like priority, targets[crm].url or conditions[0].value."
 
 
@@ -92,7 +94,7 @@ def patched(document: Document, shape: Shape, assignments: Iterable[Assignment])
     return replace(document, data=data, assigned=frozenset(paths), secrets=frozenset(secrets))
 
 
-_SOURCE = Source("--set")
+_SOURCE = Source(SET)
 
 
 class Patch(NamedTuple):
@@ -147,7 +149,7 @@ def laid_over(kind: Kind, content: Data, present: Data, assignments: Sequence[As
     problems = [problem for problem in check_rule(kind, said) if problem.path[:1] and problem.path[0] in touched]
     if any(problem.severity == "error" for problem in problems):
         secrets = frozenset[str]().union(*(assignment.secrets for assignment in assignments))
-        raise _wrong([without_secrets(problem, secrets) for problem in problems], "--set")
+        raise _wrong([without_secrets(problem, secrets) for problem in problems], SET)
     return whole
 
 
@@ -162,7 +164,7 @@ def _kept(assignment: Assignment, shape: Shape, present: Any) -> Any:
     if inside := [path for path in keeps(assignment.value) if path]:
         message = f"${{keep}} stands within another value, at {path_text(inside[0])}"
         hint = "Give it a --set of its own, such as --set 'targets[crm].url=${keep}'."
-        raise _wrong([Problem("nothing-to-keep", message, assignment.path, hint=hint)], "--set")
+        raise _wrong([Problem("nothing-to-keep", message, assignment.path, hint=hint)], SET)
     if assignment.value is not KEEP:
         return assignment.value
     path: Path = ()
@@ -221,7 +223,7 @@ def _place(data: Any, shape: Shape, path: Path, step: str) -> str | int:
     if isinstance(data, list) and _INDEX.fullmatch(step) and int(step) < len(data):
         return int(step)
     message = f"{where} has no element {step}" if isinstance(data, list) else f"{where} has no parts"
-    raise _wrong([Problem("no-such-path", message, (*path, step), hint=_HINT)], "--set")
+    raise _wrong([Problem("no-such-path", message, (*path, step), hint=_HINT)], SET)
 
 
 def _wrong(problems: list[Problem], name: str) -> InvalidRuleError:

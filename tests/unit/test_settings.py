@@ -166,6 +166,8 @@ def test_the_credentials_are_what_comes_first(
         ({}, {"EBRULE_STATE_DIR": "/e"}, "audit_log", Path("/e/audit.jsonl")),
         ({}, {"EBRULE_STATE_DIR": "/e", "EBRULE_AUDIT_LOG": "/l/a"}, "audit_log", Path("/l/a")),
         ({"audit_log": Path("/o/a")}, {"EBRULE_AUDIT_LOG": "/l/a"}, "audit_log", Path("/o/a")),
+        ({"audit_log": "a.jsonl"}, {"EBRULE_AUDIT_LOG": "/l/a"}, "audit_log", Path("a.jsonl")),
+        ({"state_dir": "/o"}, {}, "audit_log", Path("/o/audit.jsonl")),
         ({}, {}, "deadline", 120.0),
         ({"deadline": 5.0}, {}, "deadline", 5.0),
         ({"ca_file": __file__, "proxy": "http://p"}, {}, "network", Network(__file__, "http://p")),

@@ -22,6 +22,7 @@ from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url, domain_of
 from ebrule.settings.profiles import Profile, find_profile
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping
 
     from ebrule.rules.kind import Kind
@@ -55,10 +56,10 @@ class Options(NamedTuple):
     deadline: float = DEFAULT_DEADLINE
     webhook_url: str | None = None
     webhook_format: EventFormat = "genesys"
-    audit_log: Path | None = None
+    audit_log: str | os.PathLike[str] | None = None
     audit_otlp: str | None = None
     audit_otlp_required: bool = False
-    state_dir: Path | None = None
+    state_dir: str | os.PathLike[str] | None = None
 
 
 class Network(NamedTuple):
@@ -175,12 +176,14 @@ def state_dir_of(options: Options, environ: Mapping[str, str]) -> Path:
     """Return the folder of what ebrule keeps."""
     from platformdirs import user_state_path  # noqa: PLC0415 - not needed where the folder is set
 
-    return options.state_dir or _path(environ, "EBRULE_STATE_DIR") or user_state_path("ebrule")
+    given = Path(options.state_dir) if options.state_dir else _path(environ, "EBRULE_STATE_DIR")
+    return given or user_state_path("ebrule")
 
 
 def audit_log_of(options: Options, environ: Mapping[str, str]) -> Path:
     """Return the ledger."""
-    return options.audit_log or _path(environ, "EBRULE_AUDIT_LOG") or state_dir_of(options, environ) / "audit.jsonl"
+    given = Path(options.audit_log) if options.audit_log else _path(environ, "EBRULE_AUDIT_LOG")
+    return given or state_dir_of(options, environ) / "audit.jsonl"
 
 
 # --- where the org is, and who asks ---------------------------------------------------------------------------

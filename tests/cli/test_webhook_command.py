@@ -83,6 +83,8 @@ def test_a_flush_delivers_what_is_pending(ebrule: CommandLine, offline: CommandL
     assert (0, 0) == (first.code, second.code), first.err
     assert [f"demo-rule: {each} delivered" for each in pending] == first.out.splitlines()
     assert second.out == "Nothing is pending in ~/state/audit.jsonl.\n"
+    third = offline("webhook", "flush", "--webhook-url", receiver.url, "-o", "json").json
+    assert ("nothing_pending", []) == (third["result"], third["events"])
     assert pending == ids(receiver)
     recorded = [record["event"] for record in ebrule.records() if record.get("event")]
     assert recorded == [json.loads(body) for _, body in receiver.received]

@@ -84,7 +84,8 @@ def run_flush(command: WebhookCommand, screen: Screen) -> int:
                 screen.out(*_line(delivery))
     pending = sum(delivery.state in ("pending", "running") for delivery in done)
     if not text:
-        screen.json(_document("pending" if pending else "delivered", ledger, done))
+        result = "pending" if pending else "delivered" if done else "nothing_pending"
+        screen.json(_document(result, ledger, done))
     elif not done:
         screen.out(f"Nothing is pending in {short_path(ledger)}.")
     elif pending:

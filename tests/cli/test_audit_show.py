@@ -131,6 +131,7 @@ def test_text_in_the_ledger_drives_no_terminal(offline: CommandLine, ledger: Led
         (["--result", "open"], [3]),
         (["--last", "2"], [4, 3]),
         (["--last", "0"], [4, 3, 2, 1]),
+        (["--last", "9" * 30], [4, 3, 2, 1]),
         (["--since", "2026-01-05T08:02"], [4, 3, 2]),
         (["--since", "2026-01-05 10:02:00+02:00", "--until", "2026-01-05T08:04:00.000Z"], [3, 2]),
         (["--until", "2026-01-05"], [4, 3, 2, 1]),

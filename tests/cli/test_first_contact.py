@@ -116,6 +116,19 @@ MISTYPED = {
         "invalid value for '--on-conflict': 'no' is not one of 'merge', 'fail', 'overwrite'",
         "See: ebrule update --help",
     ),
+    "audit show --last x": (
+        "invalid value for '--last' / '-n': 'x' is not a valid integer",
+        "See: ebrule audit show --help",
+    ),
+    "rollback --to-version 1.5": (
+        "invalid value for '--to-version': '1.5' is not a valid integer",
+        "See: ebrule rollback --help",
+    ),
+    "list --deadline x": ("invalid value for '--deadline': 'x' is not a valid number", "See: ebrule list --help"),
+    "sandbox serve --port 65536": (
+        "invalid value for '--port': '65536' is not less than or equal to 65535",
+        "See: ebrule sandbox serve --help",
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from typing import TYPE_CHECKING
 
 import httpx
@@ -65,3 +66,13 @@ def test_a_sandbox_that_cannot_be_served_says_why(offline: CommandLine, argument
 
     assert ran.code == 2
     assert words in ran.err
+
+
+def test_a_port_that_is_taken_is_told(offline: CommandLine) -> None:
+    """A port that somebody else listens on is wrong usage, told without the system's number for it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = offline("sandbox", "serve", "--port", str(port))
+
+    assert ran.code == 2
+    assert ran.err.startswith(f"error: cannot listen on 127.0.0.1 port {port}: ")

@@ -6,6 +6,7 @@ import csv
 import enum
 import io
 import json
+import sys
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,7 +66,7 @@ def run(command: AuditShowCommand, screen: Screen, *, now: Callable[[], datetime
     from ebrule.core.audit import utc_now
 
     ledger = on.open_ledger(command.audit_log)
-    found = islice(command.filters.apply(ledger, now or utc_now), command.last or None)
+    found = islice(command.filters.apply(ledger, now or utc_now), min(command.last, sys.maxsize) or None)
     if command.output is AuditOutput.JSON:
         screen.json(_document(ledger, found))
     elif command.output is AuditOutput.JSONL:

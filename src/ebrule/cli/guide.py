@@ -23,6 +23,7 @@ HELP_COLUMNS = 80
 
 _ONE_LINE_EACH = 10_000
 _DEEPEST = 6
+_EXPECTED = re.compile(r"Input should be ([^,]*).*", re.DOTALL)
 _GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 
 
@@ -134,7 +135,7 @@ def _wrapped(text: str, indent: str, columns: int) -> list[str]:
 def usage_error(error: TyperException, context: Context | None = None) -> UsageError:
     """Return what Typer could not read as an error of ebrule's own, which says what to type instead."""
     context = getattr(error, "ctx", None) or context
-    message = _in_our_words(error.format_message())
+    message = _in_our_words(error)
     if context is None:
         return UsageError(message, hint="See: ebrule --help")
     path, command = context.command_path, context.command
@@ -159,9 +160,14 @@ def _argument_meant(option: str, parameters: list[Parameter]) -> str | None:
     return None
 
 
-def _in_our_words(message: str) -> str:
-    """Return a message of Typer's as ebrule's own are: no capital, no full stop, nothing of the type system."""
-    return message[:1].lower() + message[1:].removesuffix(".").replace("Value error, ", "")
+def _in_our_words(error: TyperException) -> str:
+    """Return Typer's message as ebrule's own are: no capital, no full stop, the value, nothing of types."""
+    message = error.format_message()
+    message = message[:1].lower() + message[1:].removesuffix(".").replace("Value error, ", "")
+    wrong, problems = _EXPECTED.search(message), getattr(error.__cause__, "errors", None)
+    if wrong and problems:  # pydantic says what it wants, and not what it got
+        message = f"{message[: wrong.start()]}{problems()[0]['input']!r} is not {wrong[1]}"
+    return message
 
 
 def _example(command: Command) -> str | None:

@@ -88,7 +88,7 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((address, port))
     except OSError as error:
         listener.close()
-        raise OSError(error.errno, f"cannot listen on {host} port {port}: {error.strerror}") from error
+        raise OSError(f"cannot listen on {host} port {port}: {error.strerror}") from error
     return listener
 
 

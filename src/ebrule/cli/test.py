@@ -31,6 +31,8 @@ Examples:
 A case file has a list "cases", each with a name, an event (or an event_file beside it), and expect: match or no-match.
 
 With --remote, the org's own test is asked too, of the rule as it is saved: a case on which the two disagree fails.
+
+An earlier JUnit file is replaced; any other file is left alone.
 """
 
 _SHOWN = 60

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+from command_line import HANG_GUARD_SECONDS
 from ebrule.diagnostics import CATALOGUE
 
 if TYPE_CHECKING:
@@ -51,3 +53,15 @@ def test_json(offline: CommandLine) -> None:
     assert one == {"schema_version": 1, "diagnostics": [every["diagnostics"][list(CATALOGUE).index("alias")]]}
     assert set(one["diagnostics"][0]) == {"id", "severity", "title", "why", "wrong", "right"}
     assert [each["id"] for each in every["diagnostics"]] == list(CATALOGUE)
+
+
+def test_the_list_fits_the_terminal(offline: CommandLine) -> None:
+    """On a narrow terminal a title that has no room beside its id stands below it."""
+    offline.environ["COLUMNS"] = "40"
+    ours, theirs = os.openpty()
+    with offline.start("explain", stderr=theirs) as process, os.fdopen(ours), os.fdopen(theirs):
+        lines = process.communicate(timeout=HANG_GUARD_SECONDS)[0].splitlines()
+
+    assert process.returncode == 0
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(CATALOGUE)
+    assert max(map(len, lines)) <= 40

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ebrule.cli import options as o
+from ebrule.cli.guide import folded
 from ebrule.cli.render import Screen
 
 if TYPE_CHECKING:
@@ -53,7 +54,11 @@ def run(command: ExplainCommand, screen: Screen) -> int:
     else:
         width = max(len(each.id) for each in chosen)
         for each in chosen:
-            screen.out((f"{each.id:<{width}}", "strong"), f"  {each.title}")
+            text = f"{each.id:<{width}}  {each.title}"
+            first, *rest = folded(text, screen.width or len(text)).splitlines()
+            screen.out((first[: len(each.id)], "strong"), first[len(each.id) :])
+            for line in rest:
+                screen.out(line)
     return int(ExitCode.OK)
 
 

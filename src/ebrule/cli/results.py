@@ -127,6 +127,8 @@ def _summary(error: EbruleError) -> str:
     """Return the error in one sentence; what is wrong in a file has been told above, problem by problem."""
     if not isinstance(error, InvalidRuleError) or error.source is None or error.http_status is not None:
         return error.message
+    if error.result is not None and error.result.attempts:
+        return error.message  # the file was right: what a merge made of it is not
     count = sum(problem.severity == "error" for problem in error.problems)
     said = f"{error.source.name} has {count} mistake{'' if count == 1 else 's'}"
     return said if error.result is None else f"{said}. Nothing was sent."  # a result has what might send something

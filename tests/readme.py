@@ -42,7 +42,7 @@ _VOLATILE = [
 
 def settled(text: str, home: Path) -> str:
     """Return what was printed as the README has it: without what differs from run to run."""
-    text = text.replace(f"{home}/", "~/")
+    text = text.replace(f"{home}/", "/home/ada/")
     for pattern, constant in _VOLATILE:
         text = pattern.sub(constant, text)
     return text

@@ -73,6 +73,7 @@ def run_serve(command: ServeCommand, screen: Screen) -> int:
 
 def run_reset(screen: Screen) -> int:
     """Put the first state back; return the exit code."""
+    from ebrule.cli.results import short_path
     from ebrule.errors import UsageError
     from ebrule.sandbox.database import reset
 
@@ -81,7 +82,7 @@ def run_reset(screen: Screen) -> int:
         reset(state_dir)
     except OSError as error:
         raise UsageError(f"{state_dir} cannot be written: {error.strerror}", code="bad-state-dir") from error
-    screen.out(f"The sandbox is as it was at first. Its state is kept in {state_dir}.")
+    screen.out(f"The sandbox is as it was at first. Its state is kept in {short_path(state_dir)}.")
     return 0
 
 

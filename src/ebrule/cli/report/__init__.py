@@ -111,10 +111,8 @@ class Report:
         return [
             attention(self.unsettled),
             _section("versions", "Versions", lanes, legend()),
-            _section("speed", "Latency", latency(self.shown) or tag("p", "No update was accepted.", class_="quiet")),
-            _section(
-                "crowd", "Conflicts", conflicts(self.shown) or tag("p", "No operation met a conflict.", class_="quiet")
-            ),
+            _section("speed", "Latency", _or_said(latency(self.shown), "No update was accepted.")),
+            _section("crowd", "Conflicts", _or_said(conflicts(self.shown), "No operation met a conflict.")),
             _section("operations", "Operations", self._how_many(), *(entry(each) for each in self.shown)),
         ]
 
@@ -154,6 +152,10 @@ def _count(number: int, what: str) -> str:
 
 def _card(name: str, value: str, said: str, style: str | None = None) -> Element:
     return tag("div", tag("dt", name), tag("dd", tag("span", value, class_=style), tag("small", said)))
+
+
+def _or_said(plot: Element | None, nothing: str) -> Element:
+    return tag("p", nothing, class_="quiet") if plot is None else plot
 
 
 def _section(name: str, title: str, *parts: Element | None) -> Element:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from typing import TextIO
 
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000
+
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    # What the modules of a run are made of lives to its end: by default the collector would look through all of it,
+    # again and again, before the first request, and find nothing.
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    # Plugins of pydantic, which any installed package may bring, see all that is validated: a rule's secrets too.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"
     from ebrule.cli.signals import stop_on_signals  # noqa: PLC0415 - signals must be handled before anything slow
 
     with stop_on_signals():

@@ -12,7 +12,7 @@ from clocks import FakeClock, ScriptedTransport, reply
 from ebrule.core.auth import Session, connect
 from ebrule.core.notices import Waiting
 from ebrule.core.pace import Pace
-from ebrule.core.reads import MAX_RETRIES, RATE_LIMITED_TRIES, TRIES, Patience, read_all
+from ebrule.core.reads import MAX_RETRIES, RATE_LIMITED_TRIES, TRIES, Patience
 from ebrule.core.reply import BrokenError, NotSentError, Request, UntrustedHostError
 from ebrule.errors import AccessError, EbruleError, InvalidRuleError, UnavailableError
 from ebrule.settings import Network, Org
@@ -175,11 +175,11 @@ def test_a_dead_api_is_not_hammered(wire: Wire, goes_on: bool) -> None:
 
     paths = ["/rule", *(f"/targets/{number}" for number in range(200))]
     if goes_on:
-        assert {"org-unavailable"} == set(pace.call_all([partial(read, path) for path in paths]))
+        assert {"org-unavailable"} == set(org.patience.read_all([partial(read, path) for path in paths]))
         assert 1 + 201 + MAX_RETRIES == len(transport.requests) <= 235
     else:
         with pytest.raises(UnavailableError):
-            pace.call_all([partial(read, path) for path in paths])
+            org.patience.read_all([partial(read, path) for path in paths])
         assert len(transport.requests) <= 235
 
 
@@ -317,12 +317,39 @@ def test_any_other_answer_is_an_error(wire: Wire, pace: Pace, answer: Any, error
 
 def test_reads_beside_each_other_come_in_order(pace: Pace) -> None:
     """Each result stands where its read stood."""
-    assert read_all(pace, [lambda: "rule", lambda: "target"]) == ["rule", "target"]
+    assert Patience(pace).read_all([lambda: "rule", lambda: "target"]) == ["rule", "target"]
+
+
+def test_a_rule_with_a_dozen_targets_is_read_in_one_round_trip(pace: Pace) -> None:
+    """All sixteen reads have begun before the first of them ends."""
+    together = threading.Barrier(16)
+    assert sorted(Patience(pace).read_all([lambda: together.wait(10)] * 16)) == list(range(16))
+
+
+@pytest.mark.parametrize(
+    "trouble", [reply(503), reply(429, headers={"Retry-After": "1"}), NotSentError("refused"), BrokenError("broken")]
+)
+def test_an_org_in_trouble_is_asked_less_at_once(
+    patience: Patience, wire: Wire, clock: FakeClock, trouble: Outcome
+) -> None:
+    """From the first read on that has to be sent again, no more than eight run side by side."""
+    asking(patience, wire(trouble, reply(200)))
+    others = set(threading.enumerate())
+    counted = threading.Event()
+    running: list[int] = []
+
+    def count() -> None:
+        running.append(len(set(threading.enumerate()) - others))
+        counted.set()
+
+    clock.during_wait = count
+    assert patience.read_all([lambda: counted.wait(10)] * 32) == [True] * 32
+    assert running[0] == 8
 
 
 def test_a_read_that_does_not_end_is_given_up(never: threading.Event) -> None:
     """At the deadline it is told that the org did not answer, and what allows more time."""
     with pytest.raises(UnavailableError) as caught:
-        read_all(Pace(30.0, clock=FakeClock(patience=0.02)), [lambda: never.wait(30)])
+        Patience(Pace(30.0, clock=FakeClock(patience=0.02))).read_all([lambda: never.wait(30)])
     assert ("past-deadline", "the org did not answer before the deadline") == (caught.value.code, caught.value.message)
     assert "--deadline" in (caught.value.hint or "")

@@ -33,7 +33,7 @@ ANSWER_SECONDS = 1.0
 LOOK_SECONDS = 0.25
 """How long a signal may go unnoticed."""
 
-CALLS_AT_ONCE = 8
+CALLS_AT_ONCE = 16
 
 
 class OutOfTimeError(Exception):
@@ -199,11 +199,14 @@ class Pace:
         result: T = self._await(inbox, limit, heard).unwrap()
         return result
 
-    def call_all(self, functions: Sequence[Callable[[], T]]) -> list[T]:
-        """Run ``functions``, eight at a time, and return their results in order.
+    def call_all(
+        self, functions: Sequence[Callable[[], T]], at_once: Callable[[], int] = lambda: CALLS_AT_ONCE
+    ) -> list[T]:
+        """Run ``functions``, ``at_once()`` at a time, and return their results in order.
 
-        Once one has raised, no further one is started. Of several errors, that of the earliest function is
-        raised, so that what a user reads does not depend on which reply came first.
+        What ``at_once`` says may change on the way; what has begun goes on. Once one has raised, no further one is
+        started. Of several errors, that of the earliest function is raised, so that what a user reads does not depend
+        on which reply came first.
         """
         inbox: SimpleQueue[Any] = SimpleQueue()
         done: dict[int, _Done] = {}
@@ -211,7 +214,7 @@ class Pace:
         running: set[int] = set()
         failed = len(functions)
         while waiting or any(index < failed for index in running):
-            while waiting and len(running) < CALLS_AT_ONCE:
+            while waiting and len(running) < at_once():
                 index, function = waiting.pop()
                 _start(function, inbox, tag=index)
                 running.add(index)

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from ebrule.core.failures import failure, too_late, unreadable, wait
-from ebrule.core.pace import OutOfTimeError
+from ebrule.core.pace import CALLS_AT_ONCE, OutOfTimeError
 from ebrule.core.reply import Reply, TransportError
 from ebrule.core.retry import (
     CONFLICT_BACKOFF,
@@ -30,6 +30,9 @@ MAX_RETRIES = 30
 """How many requests a run may send again, in all: an API that is down is not hammered, however much there is to
 read."""
 
+CALLS_AT_ONCE_IN_TROUBLE = 8
+"""How many reads run side by side from the first on that has to be sent again."""
+
 TRIES = 3
 RATE_LIMITED_TRIES = 10
 
@@ -40,17 +43,6 @@ _REASONS = {
 }
 
 
-def read_all(pace: Pace, reads: Sequence[Callable[[], T]]) -> list[T]:
-    """Run the reads at the same time and return their results in order.
-
-    Raises :class:`UnavailableError` where the deadline comes first, and else what the earliest read that failed does.
-    """
-    try:
-        return pace.call_all(reads)
-    except OutOfTimeError:
-        raise too_late("the org did not answer") from None
-
-
 class Patience:
     """Sends a request that changes nothing until it is answered, within the run's budget of retries."""
 
@@ -59,6 +51,22 @@ class Patience:
         self._retries = retries
         self._lock = threading.Lock()
         self._not_before = 0.0
+        self._in_trouble = False
+
+    def read_all(self, reads: Sequence[Callable[[], T]]) -> list[T]:
+        """Run the reads at the same time and return their results in order.
+
+        A rule with a dozen targets is read in one round trip, as long as the org answers well; one that does not is
+        asked less at once. Raises :class:`UnavailableError` where the deadline comes first, and else what the earliest
+        read that failed does.
+        """
+        try:
+            return self._pace.call_all(reads, self._at_once)
+        except OutOfTimeError:
+            raise too_late("the org did not answer") from None
+
+    def _at_once(self) -> int:
+        return CALLS_AT_ONCE_IN_TROUBLE if self._in_trouble else CALLS_AT_ONCE
 
     def answer(self, send: Callable[[], Reply], doing: str) -> Reply:
         """Return the first reply that settles the matter: any but 408, 429 and 5xx.
@@ -92,6 +100,7 @@ class Patience:
 
     def _take(self) -> bool:
         with self._lock:
+            self._in_trouble = True
             self._retries -= 1
             return self._retries >= 0
 

@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from ebrule.core.reads import read_all
 from ebrule.errors import AccessError, EbruleError, InterruptedRunError, InvalidRuleError
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def _ask(session: Session, questions: Mapping[str, str]) -> dict[str, Answer]:
 
         return ask
 
-    answers = read_all(session.pace, [asking(path, doing) for path, doing in questions.items()])
+    answers = session.patience.read_all([asking(path, doing) for path, doing in questions.items()])
     return dict(zip(questions, answers, strict=True))
 
 

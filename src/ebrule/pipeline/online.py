@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from ebrule.core.auth import connect
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.pace import Pace
-from ebrule.core.reads import read_all
 from ebrule.core.validator import reference_checks, writable
 from ebrule.errors import EbruleError, InvalidRuleError, Problem, RuleNotFoundError, UsageError
 from ebrule.pipeline.compare import fixed_field_problems
@@ -103,7 +102,7 @@ def _ask(session: Session, files: Sequence[RuleFile], answers: _Answers) -> None
     references = (reference for file in files for reference in _references(file))
     questions += [partial(note_wrong, check) for check in reference_checks(session.reader, references)]
     try:
-        read_all(session.pace, questions)
+        session.patience.read_all(questions)
     finally:
         answers.credentials = session.tokens.credentials
 

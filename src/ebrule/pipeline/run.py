@@ -19,7 +19,6 @@ from ebrule.core.failures import too_late
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.notices import Merged
 from ebrule.core.pace import OutOfTimeError, Pace
-from ebrule.core.reads import read_all
 from ebrule.core.updater import Hooks, Intent, Landed, Policy, Updater
 from ebrule.core.validator import check_rule, path_text, reference_checks, writable
 from ebrule.core.webhook import Endpoint, Event, make_event
@@ -230,7 +229,7 @@ class Run:
         reading = partial(fetch_rule, session.reader, kind, rule_id)
         history = self._history(desired)
         reads: list[Callable[[], Any]] = [reading, history.last, *reference_checks(session.reader, early)]
-        base, self.last, *found = read_all(self.pace, reads)
+        base, self.last, *found = session.patience.read_all(reads)
         result.base_version = result.version = base.version
         # What an earlier run knew as a secret stays one, though this one reads it from the org.
         known = Redactor(self.key, desired.secrets | session.tokens.credentials)
@@ -242,7 +241,7 @@ class Run:
         if desired.fields is None:
             there = {reference.resource for reference in self._references(kind, base.data, rule_id)}
             new = [each for each in self._references(kind, plan.wanted, rule_id) if each.resource not in there]
-            _raise_any(desired, read_all(self.pace, reference_checks(session.reader, new)))
+            _raise_any(desired, session.patience.read_all(reference_checks(session.reader, new)))
         if compared.since is not None:
             self._merged(kind, compared.since, base, plan.overwritten, meanwhile=False)
         result.changes = self._changes(kind, kind.content(base.data), plan.wanted)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import json
 import signal
 import threading
@@ -186,7 +185,9 @@ class FakeOrg:
 
 def reply(status: int, body: Any = None, **headers: str) -> Reply:
     """Return a reply with a reference, that took 5 ms."""
-    return dataclasses.replace(clocks.reply(status, body, inin_correlation_id="c-1", **headers), milliseconds=5.0)
+    made = clocks.reply(status, body, inin_correlation_id="c-1", **headers)
+    made.milliseconds = 5.0
+    return made
 
 
 # --- steps of a script --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ so a change still shows; without the key nobody can test guesses against it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
@@ -51,6 +52,7 @@ _CHANGED = frozenset(("before", "after", "base", "ours", "theirs"))
 _BRACKETED = re.compile(r"\[[^\]]*\]")
 
 
+@functools.lru_cache(maxsize=1_000)  # a rule has few names, and each of them is asked about again and again
 def is_sensitive(name: str) -> bool:
     """Whether the name of a header, a field or a query parameter says that its value is a secret.
 
@@ -162,7 +164,10 @@ class Redactor:
         return self._urls(text, _URL_ALONE if _URL.match(text) else _URL_IN_TEXT)
 
     def _urls(self, text: str, grammar: _Grammar) -> str:
-        text = grammar.user_information.sub(lambda match: self.value(match[0]), text)
+        if "://" in text:
+            text = grammar.user_information.sub(lambda match: self.value(match[0]), text)
+        if "=" not in text:
+            return text
         done, position = [], 0
         for parameter in grammar.parameter.finditer(text):
             if parameter.start() < position or not _is_sensitive_parameter(unquote_plus(parameter[1])):

@@ -327,7 +327,7 @@ def test_a_rule_with_a_dozen_targets_is_read_in_one_round_trip(pace: Pace) -> No
 
 
 @pytest.mark.parametrize(
-    "trouble", [reply(503), reply(429, headers={"Retry-After": "1"}), NotSentError("refused"), BrokenError("broken")]
+    "trouble", [reply(503), reply(429, retry_after="1"), NotSentError("refused"), BrokenError("broken")]
 )
 def test_an_org_in_trouble_is_asked_less_at_once(
     patience: Patience, wire: Wire, clock: FakeClock, trouble: Outcome

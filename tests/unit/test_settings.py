@@ -37,7 +37,9 @@ def missing(environ: dict[str, str], **options: Any) -> AccessError:
 @pytest.mark.parametrize(("region", "domain"), REGIONS.items(), ids=list(REGIONS))
 def test_a_region_is_known_by_name_and_domain(region: str, domain: str, prefix: str) -> None:
     """The AWS region, its domain, and the hosts that people paste lead to the same org, under one name."""
-    expected = Org(region, f"https://api.{domain}", f"https://login.{domain}", "id", SecretStr("canary-secret"))
+    said = "GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET"
+    secret = SecretStr("canary-secret")
+    expected = Org(region, f"https://api.{domain}", f"https://login.{domain}", "id", secret, credentials=said)
     assert expected == org({}, region=region)
     assert expected == org({}, region=f" {prefix}{domain.upper()} ")
     assert expected == org({}, region=f"https://{prefix}{domain}/")

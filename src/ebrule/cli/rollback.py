@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from ebrule.cli import options as o
 from ebrule.cli.render import Screen
-from ebrule.cli.update import UpdateCommand, run
+from ebrule.cli.update import run
 
 if TYPE_CHECKING:
     from ebrule.core.pace import Pace
@@ -32,10 +31,13 @@ broken leads nowhere: that ends with 11.
 """
 
 
-@dataclass(frozen=True)
-class RollbackCommand(UpdateCommand):
+class RollbackCommand(NamedTuple):
     """What ``ebrule rollback`` was asked to do."""
 
+    connection: o.Connection
+    change: o.Change
+    rule_id: str
+    kind: str | None = None
     to_version: int | None = None
 
     @property
@@ -61,4 +63,4 @@ def command(
     ] = None,
     kind: o.KindOption = None,
 ) -> int:
-    return run(RollbackCommand(connection, change, rule_id=rule_id, kind=kind, to_version=to_version), Screen())
+    return run(RollbackCommand(connection, change, rule_id, kind, to_version), Screen())

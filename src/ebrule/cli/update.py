@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ebrule.cli import options as o
 from ebrule.cli.connection import opened
@@ -34,8 +33,34 @@ yours, or the update ends with exit code 5 and theirs is kept.
 """
 
 
-@dataclass(frozen=True)
-class UpdateCommand:
+class ChangeCommand(Protocol):
+    """What a command that changes a rule was asked to do."""
+
+    @property
+    def connection(self) -> o.Connection:
+        """The org to talk to."""
+
+    @property
+    def change(self) -> o.Change:
+        """How to change the rule."""
+
+    @property
+    def rule_id(self) -> str | None:
+        """The rule."""
+
+    @property
+    def kind(self) -> str | None:
+        """Its kind."""
+
+    @property
+    def given(self) -> str:
+        """How the command line said what is wanted, to be said again to another command."""
+
+    def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
+        """Do it."""
+
+
+class UpdateCommand(NamedTuple):
     """What ``ebrule update`` was asked to do."""
 
     connection: o.Connection
@@ -46,7 +71,7 @@ class UpdateCommand:
 
     @property
     def given(self) -> str:
-        """How the command line said what is wanted, to be said again."""
+        """The file, the kind and what is set."""
         options = {"--file": self.file, "--kind": self.kind}
         words = [word for name, value in options.items() if value for word in (name, value)]
         return shlex.join([*words, *(word for text in self.change.assignments or () for word in ("--set", text))])
@@ -58,7 +83,7 @@ class UpdateCommand:
         return update_rule(settings, self.file, options, pace=pace)
 
 
-def run(command: UpdateCommand, screen: Screen) -> int:
+def run(command: ChangeCommand, screen: Screen) -> int:
     """Run the update and print what became of it; return the exit code."""
     from ebrule.errors import EbruleError, UsageError
     from ebrule.pipeline.options import UpdateOptions
@@ -101,14 +126,14 @@ def run(command: UpdateCommand, screen: Screen) -> int:
     return code
 
 
-def _code(command: UpdateCommand, result: UpdateResult) -> int:
+def _code(command: ChangeCommand, result: UpdateResult) -> int:
     from ebrule.errors import ExitCode
 
     differs = command.change.dry_run and command.change.exit_code and result.result == "planned"
     return int(ExitCode.DIFFERENCES) if differs else result.exit_status
 
 
-def show(command: UpdateCommand, result: UpdateResult, screen: Screen, org: str) -> None:
+def show(command: ChangeCommand, result: UpdateResult, screen: Screen, org: str) -> None:
     """Print a result as the command asks for it."""
     from ebrule.cli.problems import show_problem
     from ebrule.cli.results import show_error, show_result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -147,13 +146,14 @@ def send(
     url = hide(request.url.partition("?")[0])  # a query may carry a key
     error: TransportError
     try:
-        reply = replace(pace.call(lambda: transport.send(request), limit), hide=hide)
+        reply = pace.call(lambda: transport.send(request), limit)
     except OutOfTimeError:
         error = BrokenError(f"no whole answer came in {pace.clock.monotonic() - started:.0f} s")
     except TransportError as caught:
         # A library may quote the line of a reply that it cannot read. What is cut first may show half a secret.
         error = type(caught)(hide(str(caught))[:_LONGEST_WORDS])
     else:
+        reply.hide = hide
         said = (reply.status, reply.milliseconds, reply.correlation_id)
         pace.observe(Requested(request.method, url, *said))
         return reply

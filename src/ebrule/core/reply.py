@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,18 +23,25 @@ class Request(NamedTuple):
     body: bytes | None = None
 
 
-@dataclass(frozen=True)
 class Reply:
     """One reply: ``headers`` have lower-case names, ``body`` is decoded, ``milliseconds`` is from send to last byte.
 
     ``hide`` takes the secrets out of what is quoted from it: some servers show what they were sent.
     """
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    milliseconds: float = 0.0
-    hide: Callable[[str], str] = field(default=str, repr=False, compare=False)
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        milliseconds: float = 0.0,
+        hide: Callable[[str], str] = str,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.milliseconds = milliseconds
+        self.hide = hide
 
     @cached_property
     def json(self) -> Any:

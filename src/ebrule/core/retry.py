@@ -100,13 +100,14 @@ _LONGEST = 999_999_999.0
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+# Not compiled here: most runs never see a date, and `re` keeps what it has compiled.
 _DATES = (
-    re.compile(rf"{_DAY}, (?P<day>[0-9]{{2}}) (?P<month>[A-Z][a-z]{{2}}) (?P<year>[0-9]{{4}}) {_TIME} GMT"),
-    re.compile(
+    rf"{_DAY}, (?P<day>[0-9]{{2}}) (?P<month>[A-Z][a-z]{{2}}) (?P<year>[0-9]{{4}}) {_TIME} GMT",
+    (
         r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, "
         rf"(?P<day>[0-9]{{2}})-(?P<month>[A-Z][a-z]{{2}})-(?P<year>[0-9]{{2}}) {_TIME} GMT"
     ),
-    re.compile(rf"{_DAY} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[ 0-9][0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
+    rf"{_DAY} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[ 0-9][0-9]) {_TIME} (?P<year>[0-9]{{4}})",
 )
 
 
@@ -115,7 +116,7 @@ def http_date(text: str, now: datetime) -> datetime | None:
 
     A year of two digits means the century that puts it at most 50 years into the future, as the RFC says.
     """
-    match = next((found for pattern in _DATES if (found := pattern.fullmatch(text))), None)
+    match = next((found for pattern in _DATES if (found := re.fullmatch(pattern, text))), None)
     if match is None or match["month"] not in _MONTHS:
         return None
     year = int(match["year"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import isinf
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -35,15 +34,15 @@ class Stop(Exception):  # noqa: N818 - not an error of its own: the builder's pr
     """The reader cannot, or need not, go on."""
 
 
-@dataclass
 class _Open:
-    """A mapping or list that has begun and not ended."""
+    """A mapping or list that has begun and not ended; ``key`` is that whose value comes next."""
 
-    data: Any
-    path: Path
-    start: int
-    is_key: bool
-    key: str | None = None  # the key whose value comes next
+    def __init__(self, data: Any, path: Path, start: int, is_key: bool) -> None:
+        self.data = data
+        self.path = path
+        self.start = start
+        self.is_key = is_key
+        self.key: str | None = None
 
 
 class Builder:

@@ -8,7 +8,6 @@ goes with the first id that is found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -73,8 +72,7 @@ class Network(NamedTuple):
     transport: Literal["httpx", "sdk"] = "httpx"
 
 
-@dataclass(frozen=True)
-class Org:
+class Org(NamedTuple):
     """One org and the credentials for it: either a client's id and secret, or an access token.
 
     ``name`` is the AWS region where it is known, however it was given, so that records of the same org agree.
@@ -87,7 +85,7 @@ class Org:
     client_id: str | None = None
     client_secret: SecretStr | None = None
     access_token: SecretStr | None = None
-    credentials: str = field(default="the client's id and secret", compare=False)
+    credentials: str = "the client's id and secret"
 
 
 class Settings(NamedTuple):

@@ -87,6 +87,14 @@ class CommandLine:
             out, err = process.communicate(stdin, timeout=HANG_GUARD_SECONDS)
         return Ran(process.returncode, out, err)
 
+    def on_a_terminal(self, *arguments: str, columns: int) -> Ran:
+        """Run a command to its end whose standard error is a terminal of so many columns, which nobody reads."""
+        self.environ["COLUMNS"] = str(columns)
+        ours, theirs = os.openpty()
+        with os.fdopen(ours), os.fdopen(theirs), self.start(*arguments, stderr=theirs) as process:
+            out, _ = process.communicate(timeout=HANG_GUARD_SECONDS)
+        return Ran(process.returncode, out, "")
+
     def rule(self, name: str = "rule.yaml", **changes: Any) -> str:
         """Write the example rule with some fields changed (None leaves one out), and return its file's name."""
         fields = {**yaml.safe_load(EXAMPLE.read_text()), **changes}

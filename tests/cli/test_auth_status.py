@@ -37,6 +37,16 @@ def test_a_person_is_told_who_where_until_when_and_what(ebrule: CommandLine) -> 
     assert ran.out.count(" yes\n") == 6
 
 
+def test_a_narrow_terminal_is_enough(ebrule: CommandLine) -> None:
+    """What has no room beside its name stands below it."""
+    ran = ebrule.on_a_terminal(*STATUS, columns=40)
+
+    assert ran.code == 0
+    assert max(map(len, ran.out.splitlines())) <= 40
+    assert ran.out.count(" yes\n") == 6
+    assert ebrule.environ["EBRULE_API_URL"] in ran.out
+
+
 @pytest.mark.parametrize(
     ("client", "kinds"),
     [

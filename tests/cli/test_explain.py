@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from command_line import HANG_GUARD_SECONDS
 from ebrule.diagnostics import CATALOGUE
 
 if TYPE_CHECKING:
@@ -57,11 +55,9 @@ def test_json(offline: CommandLine) -> None:
 
 def test_the_list_fits_the_terminal(offline: CommandLine) -> None:
     """On a narrow terminal a title that has no room beside its id stands below it."""
-    offline.environ["COLUMNS"] = "40"
-    ours, theirs = os.openpty()
-    with offline.start("explain", stderr=theirs) as process, os.fdopen(ours), os.fdopen(theirs):
-        lines = process.communicate(timeout=HANG_GUARD_SECONDS)[0].splitlines()
+    ran = offline.on_a_terminal("explain", columns=40)
+    lines = ran.out.splitlines()
 
-    assert process.returncode == 0
+    assert ran.code == 0
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(CATALOGUE)
     assert max(map(len, lines)) <= 40

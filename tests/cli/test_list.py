@@ -29,6 +29,17 @@ def test_triggers_are_listed_for_a_person(ebrule: CommandLine) -> None:
 
 
 @pytest.mark.loopback
+def test_the_list_fits_a_narrow_terminal(ebrule: CommandLine) -> None:
+    """What has no room beside the id stands below it, in the same order."""
+    wide, narrow = ebrule(*LIST), ebrule.on_a_terminal(*LIST, columns=40)
+
+    assert wide.out.split() == narrow.out.split()
+    lines = narrow.out.splitlines()
+    assert [line.split()[0] for line in wide.out.splitlines()] == [line for line in lines if not line.startswith(" ")]
+    assert max(len(line) for line in lines if " v2." not in line) <= 40  # a topic stays whole, to be copied
+
+
+@pytest.mark.loopback
 def test_triggers_are_listed_for_a_program(ebrule: CommandLine) -> None:
     """One JSON document with the same."""
     document = ebrule(*LIST, "-o", "json").json

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ebrule.cli import options as o
 from ebrule.cli.connection import opened
+from ebrule.cli.guide import HELP_COLUMNS, folded
 from ebrule.cli.render import Screen, one_line
 
 if TYPE_CHECKING:
@@ -90,15 +91,29 @@ def _show(screen: Screen, status: AuthStatus, settings: Settings, now: datetime)
     screen.out(("Authenticated", "good"), f" as {one_line(client or 'a client that the org does not name')}.")
     screen.out()
     for name, text in rows.items():
-        screen.out(f"  {name:<14}", one_line(text) if text else ("the org does not say", "faint"))
+        if text:
+            line = f"  {name:<14}{one_line(text)}"
+            for part in folded(line, screen.width or len(line)).splitlines():
+                screen.out(part)
+        else:
+            screen.out(f"  {name:<14}", ("the org does not say", "faint"))
     screen.out()
+    _show_permissions(screen, status, settings)
+    for error in status.unanswered:
+        screen.err(("warning:", "warning"), f" {error.message}")
+
+
+def _show_permissions(screen: Screen, status: AuthStatus, settings: Settings) -> None:
+    narrow = screen.width is not None and screen.width < HELP_COLUMNS
     width, wide = max(len(kind.kind) for kind in status.kinds), max(map(len, READING))
     for kind in status.kinds:
         reading = READING[settings.kinds[kind.kind].listing is not None]
-        screen.out(f"  {kind.kind:<{width}}   {reading:<{wide}}   ", *_verdict(kind.read))
-        screen.out(f"  {'':<{width}}   {'update':<{wide}}   ", *_verdict(kind.update))
-    for error in status.unanswered:
-        screen.err(("warning:", "warning"), f" {error.message}")
+        first, second = f"{kind.kind:<{width}}   ", " " * (width + 3)
+        if narrow:
+            screen.out(f"  {kind.kind}")
+            first = second = "  "
+        screen.out(f"  {first}{reading:<{wide}}   ", *_verdict(kind.read))
+        screen.out(f"  {second}{'update':<{wide}}   ", *_verdict(kind.update))
 
 
 def _verdict(verdict: Verdict) -> list[tuple[str, str]]:

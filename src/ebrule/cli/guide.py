@@ -129,7 +129,15 @@ def _folded(line: str, columns: int) -> Iterator[str]:
 
 
 def _wrapped(text: str, indent: str, columns: int) -> list[str]:
-    return textwrap.wrap(text, columns, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    # A word that is too long stays whole, so that an id or an address can be copied.
+    return textwrap.wrap(
+        text,
+        columns,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def usage_error(error: TyperException, context: Context | None = None) -> UsageError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ebrule.cli import options as o
 from ebrule.cli.connection import opened
+from ebrule.cli.guide import folded
 from ebrule.cli.render import Screen, one_line
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def _show(screen: Screen, kind: Kind, rules: Sequence[Mapping[str, Any]], org: s
     widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
     for row in rows:
         cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
-        screen.out(("   ".join([*cells, row[-1]]).rstrip(), "faint" if row is head or row[2] == "no" else ""))
+        text = "   ".join([*cells, row[-1]]).rstrip()
+        for line in folded(text, screen.width or len(text)).splitlines():
+            screen.out((line, "faint" if row is head or row[2] == "no" else ""))
 
 
 def _row(rule: Mapping[str, Any]) -> tuple[str, ...]:

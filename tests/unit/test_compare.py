@@ -225,6 +225,39 @@ def test_what_was_merged_must_be_right(tmp_path: Path) -> None:
     assert (["ttl-and-delay"], "trigger") == ([each.id for each in caught.value.problems], caught.value.kind)
 
 
+@pytest.mark.parametrize("version", [None, 8])
+def test_a_limit_holds_for_file_and_org_together(tmp_path: Path, version: int | None) -> None:
+    """What breaks a limit only beside a field that the file leaves to the org is told on the file's line."""
+    comparison = Comparison(tmp_path, TRIGGER)
+    comparison.knows(8, TRIGGER_DATA)
+    theirs, fields = {**TRIGGER_DATA, "eventTTLSeconds": 60}, {**TRIGGER_DATA, "delayBySeconds": 90}
+    with pytest.raises(InvalidRuleError, match=r"rule\.yaml has 1 mistake") as caught:
+        comparison.update(theirs, fields, version, on_conflict="merge")
+    (problem,) = caught.value.problems
+    text = (tmp_path / "rule.yaml").read_text().splitlines()
+
+    assert ("ttl-and-delay", "trigger") == (problem.id, caught.value.kind)
+    assert text[(problem.line or 0) - 1] == "delayBySeconds: 90"
+
+
+def test_a_warning_stops_no_update(comparison: Comparison) -> None:
+    """An operator that only the org may know is no reason to refuse a file."""
+    condition = {"field": "a", "operator": "sounds-like", "value": 1}
+    compared = comparison.update(demo_rule(), said(conditions=[condition]), None)
+
+    assert ([condition],) == wanted(compared, "conditions")
+
+
+def test_a_limit_that_only_the_file_would_break_is_none_where_the_org_moved_on(tmp_path: Path) -> None:
+    """A file still has the TTL that somebody has replaced by a delay: the merge keeps the delay, and is right."""
+    was, now = {**TRIGGER_DATA, "eventTTLSeconds": 60}, {**TRIGGER_DATA, "delayBySeconds": 90}
+    comparison = Comparison(tmp_path, TRIGGER)
+    comparison.knows(8, was)
+    compared = comparison.update(now, {**was, "name": "Ours"}, 8, on_conflict="merge")
+
+    assert ("Ours", 90, None) == wanted(compared, "name", "delayBySeconds", "eventTTLSeconds")
+
+
 def test_a_field_that_cannot_change_is_told_on_its_line(tmp_path: Path) -> None:
     """The problem points to the line that would change it, and says what to do instead."""
     with pytest.raises(InvalidRuleError) as caught:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -427,21 +426,6 @@ def test_what_cannot_be_kept_within_a_part_is_told_on_its_line(write: Write) -> 
         planned(write, text, Rule("t", 1, {"target": {"type": "Workflow", "id": "flow-1"}}))
 
     assert [("nothing-to-keep", 9, 17)] == [(each.id, each.line, each.column) for each in caught.value.problems]
-
-
-def test_a_limit_holds_for_file_and_org_together(write: Write) -> None:
-    """What breaks a limit only beside a field that the file leaves to the org is told on the file's line."""
-    path = write(TRIGGER_FILE + "delayBySeconds: 90\n")
-    with pytest.raises(InvalidRuleError, match=re.escape(f"{path} has 1 mistake")) as caught:
-        planned(write, path.read_text(), Rule("t", 1, {"eventTTLSeconds": 60}))
-
-    assert [("ttl-and-delay", 8, 17)] == [(each.id, each.line, each.column) for each in caught.value.problems]
-    assert ("trigger", str(path)) == (caught.value.kind, caught.value.source and caught.value.source.name)
-
-
-def test_a_warning_stops_no_plan(write: Write) -> None:
-    """An operator that only the org may know is no reason not to plan."""
-    assert not planned(write, GOOD.replace("equals", "sounds-like")).is_empty
 
 
 def test_a_plan_does_not_change_what_it_is_made_from(write: Write) -> None:

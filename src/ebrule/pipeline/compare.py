@@ -32,8 +32,8 @@ def compare(desired: Desired, base: Rule, options: UpdateOptions, history: Histo
     """
     compared = _compare(desired, base, options, history)
     problems = fixed_field_problems(compared.plan, allow_identity_change=options.allow_identity_change)
-    if compared.since is not None:  # a limit may be broken by ours and what somebody changed since, together
-        problems += desired.kind.limits(writable(desired.kind.model, compared.plan.wanted))
+    # A limit may be broken by a field of ours and one that only the org's rule has, together.
+    problems += desired.kind.limits(writable(desired.kind.model, compared.plan.wanted))
     if any(problem.severity == "error" for problem in problems):
         raise invalid(desired.source, [desired.placed(problem) for problem in problems], desired.kind)
     return compared

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ebrule.core.validator import check_rule, path_text, writable
+from ebrule.core.validator import check_rule, path_text
 from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
 from ebrule.pipeline.patch import Assignment, keeps, patched
 from ebrule.redaction import without_secrets
@@ -332,14 +332,5 @@ def why_nothing_to_keep(kind: Kind, path: Path) -> str | None:
 
 
 def make_plan(desired: Desired, base: Rule) -> Plan:
-    """Lay what is desired over the rule that the org has.
-
-    Raises:
-        InvalidRuleError: what comes of the two together is not right.
-    """
-    wanted = desired.over(base)
-    # A limit may be broken by a field of the file and one that only the org's rule has, together.
-    problems = desired.kind.limits(writable(desired.kind.model, wanted))
-    if any(problem.severity == "error" for problem in problems):
-        raise invalid(desired.source, [desired.placed(problem) for problem in problems], desired.kind)
-    return Plan(desired.kind, base, wanted)
+    """Lay what is desired over a rule; raises :class:`InvalidRuleError` where it does not say what comes of that."""
+    return Plan(desired.kind, base, desired.over(base))

@@ -171,7 +171,7 @@ def test_a_missing_file_is_told_once(offline: CommandLine) -> None:
     assert [
         "nowhere.yaml: error[file-not-found]: there is no such file",
         "      Check the path and the current folder",
-        "error: nowhere.yaml has 1 mistake",
+        "error: nowhere.yaml cannot be used",
     ] == ran.err.splitlines()
 
 

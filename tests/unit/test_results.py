@@ -18,7 +18,7 @@ from ebrule.pipeline.operation import UpdateResult
 def test_that_nothing_was_sent_is_said_only_where_that_is_so(attempts: int, said: str) -> None:
     """A rule that is found wrong after a refused PUT, when it was merged, is no mistake of the file's."""
     error = InvalidRuleError(
-        "the merged rule is not right", [Problem("p", "wrong")], source=Source("rule.yaml", ("a: 1",))
+        "the merged rule is not right", [Problem("p", "wrong", ("a",))], source=Source("rule.yaml", ("a: 1",))
     )
     error.result = UpdateResult(error=error, attempts=attempts)
     err = io.StringIO()

@@ -131,6 +131,8 @@ def _summary(error: EbruleError) -> str:
         return error.message  # the file was right: what a merge made of it is not
     count = sum(problem.severity == "error" for problem in error.problems)
     said = f"{error.source.name} has {count} mistake{'' if count == 1 else 's'}"
+    if not any(problem.path or problem.line for problem in error.problems):
+        said = f"{error.source.name} cannot be used"  # none of it was read
     return said if error.result is None else f"{said}. Nothing was sent."  # a result has what might send something
 
 

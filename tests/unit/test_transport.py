@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import inspect
 import logging
@@ -527,6 +528,28 @@ def test_a_certificate_can_be_trusted(by_option: bool, secure_server: Server, mo
     network = Network(ca_file=str(SELF_SIGNED)) if by_option else Network()
     with contextlib.closing(HttpxTransport(network)) as transport:
         assert transport.send(get(secure_server.url)).status == 200
+
+
+def test_certificates_are_loaded_once_for_all_that_a_run_talks_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The org and the webhook's receiver are trusted by the same ones; the next run looks at the files again."""
+    loaded: list[ssl.SSLContext] = []
+    load = httpx.create_ssl_context
+
+    def counted() -> ssl.SSLContext:
+        loaded.append(context := load())
+        return context
+
+    monkeypatch.setattr(httpx, "create_ssl_context", counted)
+    org, receiver = HttpxTransport(Network()), HttpxTransport(Network())
+    assert len(loaded) == 1
+
+    other = HttpxTransport(Network(ca_file=str(SELF_SIGNED)))
+    for transport in (org, receiver, other):
+        transport.close()
+    del org, receiver, other, transport, loaded[0]
+    gc.collect()
+    HttpxTransport(Network()).close()
+    assert len(loaded) == 1
 
 
 @loopback

@@ -7,11 +7,13 @@ request twice.
 from __future__ import annotations
 
 import contextlib
+import os
 import ssl
 import time
 import zlib
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakValueDictionary
 
 import httpx
 
@@ -49,7 +51,7 @@ class HttpxTransport:
         Raises :class:`UsageError` for certificates or a proxy that cannot be used.
         """
         self._closed = False
-        context = ssl_context(network, secure=secure)
+        context = _shared_context(network) if secure else ssl_context(network, secure=False)
         try:
             self._client = _pool(context, proxy=network.proxy)
             self._direct = _pool(context, trust_env=False)  # to loopback, never through a proxy
@@ -101,6 +103,22 @@ def _pool(context: ssl.SSLContext, *, proxy: str | None = None, trust_env: bool 
         event_hooks={"response": [_forget_location]},
         timeout=httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
     )
+
+
+_CONTEXTS: WeakValueDictionary[tuple[str | None, ...], ssl.SSLContext] = WeakValueDictionary()
+"""Those of the transports that there are, by where their certificates come from."""
+
+
+def _shared_context(network: Network) -> ssl.SSLContext:
+    """Return a context for this network, loaded once for all that a run talks to: that takes longer than a request.
+
+    Raises :class:`UsageError` for certificates that cannot be used.
+    """
+    origin = (network.ca_file, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    context = _CONTEXTS.get(origin)
+    if context is None:
+        context = _CONTEXTS[origin] = ssl_context(network, secure=True)
+    return context
 
 
 def _forget_location(response: httpx.Response) -> None:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import enum
 import signal
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
@@ -116,12 +115,15 @@ class UsageError(EbruleError):
     code = "usage"
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """The text that problems point into: its name as the user gave it, and its lines."""
 
     name: str
-    lines: Sequence[str] = field(default=(), repr=False)
+    lines: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        """Show nothing of the text."""
+        return f"Source(name={self.name!r})"
 
 
 class InvalidRuleError(EbruleError):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
 
 from ebrule.cli import options as o
 from ebrule.cli.connection import opened
@@ -37,8 +37,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class ResolveCommand:
+class ResolveCommand(NamedTuple):
     """What ``ebrule audit resolve`` was asked to do."""
 
     connection: o.Connection

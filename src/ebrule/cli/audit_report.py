@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -36,12 +35,11 @@ done stands on top, whatever --last says. An earlier report is replaced; any oth
 _DEFAULT_LAST = 500
 
 
-@dataclass(frozen=True)
-class AuditReportCommand:
+class AuditReportCommand(NamedTuple):
     """What ``ebrule audit report`` was asked to do; ``last`` 0 means all."""
 
     out: str
-    filters: on.Filters = field(default_factory=on.Filters)
+    filters: on.Filters = on.Filters()
     last: int = _DEFAULT_LAST
     audit_log: Path | None = None
 

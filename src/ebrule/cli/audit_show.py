@@ -7,9 +7,8 @@ import enum
 import io
 import json
 import sys
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -50,11 +49,10 @@ class AuditOutput(str, enum.Enum):
     CSV = "csv"
 
 
-@dataclass(frozen=True)
-class AuditShowCommand:
+class AuditShowCommand(NamedTuple):
     """What ``ebrule audit show`` was asked to do; ``last`` 0 means all."""
 
-    filters: on.Filters = field(default_factory=on.Filters)
+    filters: on.Filters = on.Filters()
     last: int = _DEFAULT_LAST
     changes: bool = False
     audit_log: Path | None = None

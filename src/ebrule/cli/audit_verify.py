@@ -7,8 +7,7 @@ other code fits: 1 would call it a bug in ebrule, and 11 says that something cou
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -36,8 +35,7 @@ were cut off the end show only against a head that was kept elsewhere: `audit.he
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
-class AuditVerifyCommand:
+class AuditVerifyCommand(NamedTuple):
     """What ``ebrule audit verify`` was asked to do."""
 
     expect_head: str | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
 
 from ebrule.cli import options as o
 from ebrule.cli.connection import opened
@@ -33,8 +33,7 @@ READING = ("show, diff", "show, diff, list")
 """The commands that read rules of a kind: without a list, and with one."""
 
 
-@dataclass(frozen=True)
-class StatusCommand:
+class StatusCommand(NamedTuple):
     """What ``ebrule auth status`` was asked to do."""
 
     connection: o.Connection

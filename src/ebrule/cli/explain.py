@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -26,8 +26,7 @@ Examples:
 _WIDTH = 100
 
 
-@dataclass(frozen=True)
-class ExplainCommand:
+class ExplainCommand(NamedTuple):
     """What ``ebrule explain`` was asked to do."""
 
     id: str | None = None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -46,8 +45,7 @@ still to be done."""
 _SKEW = timedelta(days=1)  # records of several machines are in the order of their writing, not of their clocks
 
 
-@dataclass(frozen=True)
-class Filters:
+class Filters(NamedTuple):
     """Which operations are meant; None means all of them.
 
     ``since`` and ``until`` are texts as the user gave them.

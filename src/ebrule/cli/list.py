@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.cli import options as o
 from ebrule.cli.connection import opened
@@ -28,8 +27,7 @@ Each with id, version, whether it is enabled, name and topic.
 FIELDS = ("id", "name", "version", "enabled", "topicName")
 
 
-@dataclass(frozen=True)
-class ListCommand:
+class ListCommand(NamedTuple):
     """What ``ebrule list`` was asked to do."""
 
     connection: o.Connection

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from ebrule.cli.render import Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SERVE_HELP = """Serve a local Genesys Cloud until it is interrupted.
@@ -32,14 +32,13 @@ Example:
 """
 
 
-@dataclass(frozen=True)
-class ServeCommand:
+class ServeCommand(NamedTuple):
     """What ``ebrule sandbox serve`` was asked to do."""
 
     host: str = "127.0.0.1"
     port: int = 0
     latency_ms: float = 0.0
-    faults: list[str] = field(default_factory=list)
+    faults: Sequence[str] = ()
 
 
 def run_serve(command: ServeCommand, screen: Screen) -> int:

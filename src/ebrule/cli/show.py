@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -31,8 +30,7 @@ which in a rule file means: leave the org's value.
 """
 
 
-@dataclass(frozen=True)
-class ShowCommand:
+class ShowCommand(NamedTuple):
     """What ``ebrule show`` was asked to do."""
 
     rule_id: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -38,8 +37,7 @@ An earlier JUnit file is replaced; any other file is left alone.
 _SHOWN = 60
 
 
-@dataclass(frozen=True)
-class TestCommand:
+class TestCommand(NamedTuple):
     """What ``ebrule test`` was asked to do."""
 
     rule: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -37,15 +36,14 @@ What a problem's id means: ebrule explain ID
 WORTH_A_PROGRESS_BAR = 100
 
 
-@dataclass(frozen=True)
-class ValidateCommand:
+class ValidateCommand(NamedTuple):
     """What ``ebrule validate`` was asked to do."""
 
     files: Sequence[str]
     kind: str | None = None
     strict: bool = False
     online: bool = False
-    connection: o.Connection = field(default_factory=o.Connection)
+    connection: o.Connection = o.Connection()
     output: o.Report = o.Report.TEXT
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -50,8 +50,7 @@ certificate is not trusted, and with 7 for any other failure.
 """
 
 
-@dataclass(frozen=True)
-class WebhookCommand:
+class WebhookCommand(NamedTuple):
     """What a command about the webhook was asked to do."""
 
     connection: o.Connection

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from copy import deepcopy
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.core.validator import check_rule, path_text, writable
@@ -91,7 +90,7 @@ def patched(document: Document, shape: Shape, assignments: Iterable[Assignment])
         # Where a list lost an element, the others no longer stand where the text has them.
         paths.add(path[:-1] if assignment.value is None and isinstance(path[-1], int) else path)
         secrets |= assignment.secrets
-    return replace(document, data=data, assigned=frozenset(paths), secrets=frozenset(secrets))
+    return document._replace(data=data, assigned=frozenset(paths), secrets=frozenset(secrets))
 
 
 _SOURCE = Source(SET)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +26,7 @@ KEEP: Final = Keep.KEEP
 """Stands in the data where the file says ``${keep}``: leave the server's value."""
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """The data of a rule file, and the place of each part of it, by its path (keys and indexes).
 
     Attributes:
@@ -42,12 +40,16 @@ class Document:
     """
 
     source: Source
-    data: Any = field(repr=False)
-    values: Mapping[Path, Place] = field(repr=False)
-    keys: Mapping[Path, Place] = field(repr=False)
-    secrets: frozenset[str] = field(repr=False)
+    data: Any
+    values: Mapping[Path, Place]
+    keys: Mapping[Path, Place]
+    secrets: frozenset[str]
     problems: tuple[Problem, ...] = ()
     assigned: frozenset[Path] = frozenset()
+
+    def __repr__(self) -> str:
+        """Show nothing of the data, which may hold secrets."""
+        return f"Document(source={self.source!r}, problems={self.problems!r})"
 
     def place(self, path: Path, *, key: bool = False) -> Place | None:
         """Where the value at ``path`` stands, or its key.

@@ -158,33 +158,44 @@ def test_after_a_failure_a_token_is_asked_for_again(wire: Wire, pace: Pace) -> N
 def test_a_refused_token_is_replaced_once(wire: Wire, pace: Pace) -> None:
     """The second refusal is final."""
     source = tokens(wire(granted(), granted("token-2")), pace)
-    assert source.renew(source.header())
+    source.header()
+    assert source.renew(source.renewals)
     assert source.header() == "Bearer token-2"
-    assert not source.renew(source.header())
+    assert not source.renew(source.renewals)
 
 
-def test_a_refused_token_that_was_replaced_already_is_not_replaced_again(wire: Wire, pace: Pace) -> None:
-    """Whoever was refused with the old token tries with the new one."""
-    source = tokens(wire(granted(), granted("token-2")), pace)
-    old = source.header()
-    assert [source.renew(old), source.renew(old)] == [True, True]
+@pytest.mark.parametrize("second", ["token-1", "token-2"])
+def test_a_refused_token_that_was_replaced_already_is_not_replaced_again(wire: Wire, pace: Pace, second: str) -> None:
+    """Whoever was refused with the old token tries with the new one, even if it is the same that was given again."""
+    source = tokens(wire(granted(), granted(second)), pace)
+    source.header()
+    assert [source.renew(0), source.renew(0)] == [True, True]
+
+
+def test_why_a_token_could_not_be_replaced_holds_for_all_who_need_it(wire: Wire, pace: Pace) -> None:
+    """The credentials may be good: that the login host does not answer must not be told as a refusal of them."""
+    source = tokens(wire(granted(), reply(503), reply(503), reply(503)), pace)
+    source.header()
+    for _ in range(2):
+        with pytest.raises(UnavailableError):
+            source.renew(0)
 
 
 def test_a_given_token_cannot_be_replaced(wire: Wire, pace: Pace) -> None:
     """There are no credentials to ask for another one."""
     source = tokens(wire(), pace, TOKEN_ORG)
-    assert not source.renew(source.header())
+    assert not source.renew(source.renewals)
 
 
 def test_many_threads_get_one_new_token(wire: Wire, pace: Pace) -> None:
     """Eight requests refused at once cost one new token."""
     source = tokens(wire(granted(), granted("token-2")), pace)
-    old = source.header()
+    source.header()
     all_there = threading.Barrier(8)
 
     def refused() -> tuple[bool, str]:
         all_there.wait(10)
-        return source.renew(old), source.header()
+        return source.renew(0), source.header()
 
     assert pace.call_all([refused] * 8) == [(True, "Bearer token-2")] * 8
 

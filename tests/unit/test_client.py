@@ -41,17 +41,19 @@ class FakeTokens:
 
     def __init__(self, *tokens: str) -> None:
         self._tokens = list(tokens or (TOKEN,))
+        self.renewals = 0
 
     def header(self) -> str:
         """Return the present one."""
         return f"Bearer {self._tokens[0]}"
 
-    def renew(self, refused_header: str) -> bool:
+    def renew(self, seen: int) -> bool:
         """Go on to the next one."""
-        assert self.header() == refused_header
+        assert seen == self.renewals
         if len(self._tokens) == 1:
             return False
         del self._tokens[0]
+        self.renewals += 1
         return True
 
 

@@ -124,8 +124,7 @@ def test_no_calls_give_no_results(pace: Pace) -> None:
     assert pace.call_all([]) == []
 
 
-@pytest.mark.parametrize("at_once", [1, 8, CALLS_AT_ONCE])
-def test_so_many_calls_run_at_once(pace: Pace, clock: FakeClock, at_once: int) -> None:
+def test_sixteen_calls_run_at_once(pace: Pace, clock: FakeClock) -> None:
     """So many run side by side, and never one more."""
     others = set(threading.enumerate())
     counted = threading.Event()
@@ -136,30 +135,8 @@ def test_so_many_calls_run_at_once(pace: Pace, clock: FakeClock, at_once: int) -
         counted.set()
 
     clock.during_wait = count
-    assert pace.call_all([lambda: counted.wait(10)] * 4 * at_once, lambda: at_once) == [True] * 4 * at_once
-    assert running[0] == at_once
-
-
-def test_how_many_calls_run_at_once_may_change_on_the_way(pace: Pace) -> None:
-    """Fewer from the third call on: the two that have begun go on, and the others wait until all of them are done."""
-    most, running, count = [2], 0, threading.Lock()
-    seen: list[int] = []
-    both = threading.Barrier(2)
-
-    def call() -> None:
-        nonlocal running
-        with count:
-            running += 1
-            seen.append(running)
-        if len(seen) <= 2:
-            both.wait(10)
-        most[0] = 1
-        with count:
-            running -= 1
-
-    pace.call_all([call] * 6, lambda: most[0])
-    assert sorted(seen[:2]) == [1, 2]
-    assert seen[2:] == [1] * 4
+    assert pace.call_all([lambda: counted.wait(10)] * 4 * CALLS_AT_ONCE) == [True] * 4 * CALLS_AT_ONCE
+    assert running[0] == CALLS_AT_ONCE == 16
 
 
 def test_of_several_errors_the_earliest_functions_is_raised(pace: Pace) -> None:

@@ -118,11 +118,11 @@ def test_a_503s_wait_is_honoured(patience: Patience, wire: Wire, clock: FakeCloc
     assert clock.sleeps == [7.5]
 
 
-@pytest.mark.parametrize(("status", "earliest"), [(429, 42.5), (503, 0.0)], ids=["of-the-token", "of-one-resource"])
-def test_a_rate_limit_holds_for_the_reads_beside_too(
-    patience: Patience, wire: Wire, clock: FakeClock, status: int, earliest: float
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_the_org_asks_for_holds_for_the_reads_beside_too(
+    patience: Patience, wire: Wire, clock: FakeClock, status: int
 ) -> None:
-    """While one read waits out a rate limit, no other is sent; another kind of wait is its own affair."""
+    """While one read waits as long as the org asked, no other is sent: without that one, they are of no use."""
     sent: list[float] = []
 
     def send(_: Request) -> Reply:
@@ -135,7 +135,20 @@ def test_a_rate_limit_holds_for_the_reads_beside_too(
 
     clock.during_sleep = another
     asking(patience, wire(reply(status, retry_after="42"), reply(200)))
-    assert [earliest] == sent
+    assert [42.5] == sent
+
+
+def test_a_longer_wait_that_is_asked_for_meanwhile_counts(patience: Patience, wire: Wire, clock: FakeClock) -> None:
+    """Who waits already for a shorter one looks again before it sends."""
+    asking(patience, wire(reply(200, **full(300, reset=10))))
+
+    def meanwhile() -> None:
+        clock.during_sleep = lambda: None
+        patience._hold_back(40.0)
+
+    clock.during_sleep = meanwhile
+    asking(patience, wire(reply(200)))
+    assert [10.0, 30.0] == clock.sleeps
 
 
 @pytest.mark.parametrize(
@@ -320,31 +333,81 @@ def test_reads_beside_each_other_come_in_order(pace: Pace) -> None:
     assert Patience(pace).read_all([lambda: "rule", lambda: "target"]) == ["rule", "target"]
 
 
-def test_a_rule_with_a_dozen_targets_is_read_in_one_round_trip(pace: Pace) -> None:
-    """All sixteen reads have begun before the first of them ends."""
-    together = threading.Barrier(16)
-    assert sorted(Patience(pace).read_all([lambda: together.wait(10)] * 16)) == list(range(16))
+class Crowd:
+    """Reads that note how many of them are out side by side when they are sent."""
+
+    def __init__(self, patience: Patience, meet: Callable[[], object]) -> None:
+        self.counts: list[int] = []
+        self._patience = patience
+        self._meet = meet
+        self._lock = threading.Lock()
+        self._out = 0
+
+    def reads(self, count: int) -> list[Callable[[], Reply]]:
+        """Return so many of them."""
+        return [lambda: self._patience.answer(self.send, "reading x")] * count
+
+    def send(self) -> Reply:
+        """Be out until the others are there."""
+        with self._lock:
+            self._out += 1
+            self.counts.append(self._out)
+        self._meet()
+        with self._lock:
+            self._out -= 1
+        return reply(200)
+
+
+def test_a_rule_with_a_dozen_targets_is_read_in_one_round_trip(patience: Patience) -> None:
+    """All sixteen reads are out before the first of them is answered."""
+    crowd = Crowd(patience, threading.Barrier(16, timeout=10).wait)
+    patience.read_all(crowd.reads(16))
+    assert list(range(1, 17)) == crowd.counts
 
 
 @pytest.mark.parametrize(
     "trouble", [reply(503), reply(429, retry_after="1"), NotSentError("refused"), BrokenError("broken")]
 )
-def test_an_org_in_trouble_is_asked_less_at_once(
-    patience: Patience, wire: Wire, clock: FakeClock, trouble: Outcome
-) -> None:
-    """From the first read on that has to be sent again, no more than eight run side by side."""
+def test_an_org_in_trouble_is_asked_less_at_once(patience: Patience, wire: Wire, trouble: Outcome) -> None:
+    """From the first read on that has to be sent again, eight are out side by side, and no more."""
     asking(patience, wire(trouble, reply(200)))
-    others = set(threading.enumerate())
-    counted = threading.Event()
-    running: list[int] = []
+    crowd = Crowd(patience, threading.Barrier(8, timeout=10).wait)
+    patience.read_all(crowd.reads(32))
+    assert 8 == max(crowd.counts)
 
-    def count() -> None:
-        running.append(len(set(threading.enumerate()) - others))
-        counted.set()
 
-    clock.during_wait = count
-    assert patience.read_all([lambda: counted.wait(10)] * 32) == [True] * 32
-    assert running[0] == 8
+def test_reads_that_are_sent_again_count_too(wire: Wire) -> None:
+    """Sixteen reads of a server that is down are never sent again more than eight at once."""
+    pace = Pace(10_000.0, clock=FakeClock(), random=lambda: 0.0)
+    patience = Patience(pace, retries=1_000)
+    first, again = (Crowd(patience, threading.Barrier(count, timeout=10).wait) for count in (16, 8))
+
+    def read() -> Reply:
+        tries = iter(((first, 503), (again, 503), (again, 200)))
+
+        def send() -> Reply:
+            crowd, status = next(tries)
+            crowd.send()
+            return reply(status)
+
+        return patience.answer(send, "reading x")
+
+    patience.read_all([read] * 16)
+    assert (16, 8) == (max(first.counts), max(again.counts))
+
+
+def test_after_a_429_one_read_finds_out_whether_the_others_may_go_on(
+    patience: Patience, wire: Wire, clock: FakeClock
+) -> None:
+    """Until it is answered, none is beside it: of four, no more than three are ever out at once."""
+    with pytest.raises(UnavailableError):
+        asking(patience, wire(*[reply(429)] * RATE_LIMITED_TRIES))
+    all_have_begun = threading.Event()
+    clock.during_wait = all_have_begun.set
+    crowd = Crowd(patience, lambda: all_have_begun.wait(10))
+    patience.read_all(crowd.reads(4))
+    assert 4 == len(crowd.counts)
+    assert max(crowd.counts) < 4
 
 
 def test_a_read_that_does_not_end_is_given_up(never: threading.Event) -> None:

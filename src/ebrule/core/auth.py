@@ -17,7 +17,7 @@ from ebrule.core.reads import Patience, Reader
 from ebrule.core.reply import Reply, Request
 from ebrule.core.retry import Meaning, meaning_of
 from ebrule.core.transport import HttpxTransport, Transport
-from ebrule.errors import AccessError
+from ebrule.errors import AccessError, EbruleError
 from ebrule.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ LONGEST_TOKEN_SECONDS = 10 * 366 * 86_400
 class TokenSource:
     """The access token of one run: fetched when first needed, and once more when the API says that it is bad.
 
-    ``expires_at`` is when it ends, as far as the reply that it came with tells.
+    ``expires_at`` is when it ends, as far as the reply that it came with tells. ``renewals`` is how often it was
+    replaced.
 
     Args:
         org: where, and with which credentials.
@@ -56,7 +57,8 @@ class TokenSource:
         self._patience = patience
         self._lock = threading.Lock()
         self._token = org.access_token
-        self._renewed = False
+        self.renewals = 0
+        self._not_renewed: EbruleError | None = None
         self.expires_at: datetime | None = None
         secret = org.client_secret.get_secret_value() if org.client_secret else ""
         self._pair = SecretStr(base64.b64encode(f"{org.client_id}:{secret}".encode()).decode())
@@ -85,23 +87,30 @@ class TokenSource:
                 self._token = self._fetch()
             return f"Bearer {self._token.get_secret_value()}"
 
-    def renew(self, refused_header: str) -> bool:
+    def renew(self, seen: int) -> bool:
         """Fetch a new token in place of a refused one, once in a run; return whether to try with another one.
 
-        Several requests may be refused for the same token at once: only the first of them renews it.
+        Several requests may be refused for the same token at once: only the first of them renews it, or finds out
+        why that cannot be done. ``seen`` is what ``renewals`` was before the refused request.
         """
         with self._lock:
-            if self._token is not None and f"Bearer {self._token.get_secret_value()}" != refused_header:
+            if self._not_renewed is not None:
+                raise self._not_renewed
+            if self.renewals > seen:
                 return True
-            if self._renewed or self._org.access_token is not None:
+            if self.renewals or self._org.access_token is not None:
                 return False
-            self._renewed = True
-            self._token = self._fetch()
+            try:
+                self._token = self._fetch()
+            except EbruleError as error:
+                self._not_renewed = error
+                raise
+            self.renewals += 1
             return True
 
     def _fetch(self) -> SecretStr:
         doing = f"asking {self._org.login_url} for an access token"
-        reply = self._patience.answer(self._ask, doing)
+        reply = self._patience.answer(self._ask, doing, out_of_turn=True)
         token = reply.object.get("access_token")
         meaning = meaning_of(reply)
         if meaning in (Meaning.REFUSED, Meaning.UNAUTHORIZED):

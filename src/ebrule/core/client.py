@@ -34,8 +34,12 @@ class Tokens(Protocol):
     def header(self) -> str:
         """Return the ``Authorization`` header's value."""
 
-    def renew(self, refused_header: str) -> bool:
-        """Replace a token that was refused; return whether to try once more."""
+    @property
+    def renewals(self) -> int:
+        """How often it was replaced."""
+
+    def renew(self, seen: int) -> bool:
+        """Replace a token that was refused when ``renewals`` was ``seen``; return whether to try once more."""
 
 
 class Client:
@@ -95,14 +99,18 @@ class Client:
         limit = min(CALL_SECONDS, self._pace.left() * 0.6)
         return self._send("PUT", path, self._tokens.header(), body, limit)
 
+    def authorize(self) -> None:
+        """Get a token, where there is none yet."""
+        self._tokens.header()
+
     def renew_token(self) -> bool:
         """Replace a token that a PUT was refused with; return whether to try once more."""
-        return self._tokens.renew(self._tokens.header())
+        return self._tokens.renew(self._tokens.renewals)
 
     def _settle(self, method: str, path: str, body: bytes | None = None) -> Reply:
-        header = self._tokens.header()
-        reply = self._send(method, path, header, body)
-        if reply.status == HTTPStatus.UNAUTHORIZED and self._tokens.renew(header):
+        seen = self._tokens.renewals
+        reply = self._send(method, path, self._tokens.header(), body)
+        if reply.status == HTTPStatus.UNAUTHORIZED and self._tokens.renew(seen):
             reply = self._send(method, path, self._tokens.header(), body)
         return reply
 

@@ -199,14 +199,11 @@ class Pace:
         result: T = self._await(inbox, limit, heard).unwrap()
         return result
 
-    def call_all(
-        self, functions: Sequence[Callable[[], T]], at_once: Callable[[], int] = lambda: CALLS_AT_ONCE
-    ) -> list[T]:
-        """Run ``functions``, ``at_once()`` at a time, and return their results in order.
+    def call_all(self, functions: Sequence[Callable[[], T]]) -> list[T]:
+        """Run ``functions``, sixteen at a time, and return their results in order.
 
-        What ``at_once`` says may change on the way; what has begun goes on. Once one has raised, no further one is
-        started. Of several errors, that of the earliest function is raised, so that what a user reads does not depend
-        on which reply came first.
+        Once one has raised, no further one is started. Of several errors, that of the earliest function is
+        raised, so that what a user reads does not depend on which reply came first.
         """
         inbox: SimpleQueue[Any] = SimpleQueue()
         done: dict[int, _Done] = {}
@@ -214,7 +211,7 @@ class Pace:
         running: set[int] = set()
         failed = len(functions)
         while waiting or any(index < failed for index in running):
-            while waiting and len(running) < at_once():
+            while waiting and len(running) < CALLS_AT_ONCE:
                 index, function = waiting.pop()
                 _start(function, inbox, tag=index)
                 running.add(index)

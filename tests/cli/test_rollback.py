@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ledgers import LedgerWriter
 from receiver import receiving
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def test_unknown_fields_stay(ebrule: CommandLine, sandbox: SandboxProcess) -> No
     ("arguments", "words"),
     [
         (ROLLBACK, "has no update of demo-rule"),
-        (ROLLBACK, "Check the kind (--kind)"),
+        ((*ROLLBACK, "--kind", "trigger"), "has no update of demo-rule (kind trigger)"),
         (("rollback",), "--rule-id"),
         (("rollback", "--rule-id", "../x"), "is no rule id"),
         ((*ROLLBACK, "--kind", "nope"), "no kind of rule"),
@@ -338,9 +339,38 @@ def test_a_target_that_is_gone_is_told(ebrule: CommandLine, sandbox: SandboxProc
 def test_each_kind_goes_back(
     ebrule: CommandLine, sandbox: SandboxProcess, kind: str, rule_id: str, change: str
 ) -> None:
-    """The other kinds are rolled back in the same way."""
+    """The other kinds are rolled back in the same way, and the ledger knows which one it is."""
     ebrule("update", "--kind", kind, "--rule-id", rule_id, "--set", change)
-    ran = ebrule("rollback", "--kind", kind, "--rule-id", rule_id)
+    codes = [ebrule("rollback", "--rule-id", rule_id, *given).code for given in ((), ("--kind", kind))]
 
-    assert 0 == ran.code
-    assert 0 == ebrule("diff", "--kind", kind, "--rule-id", rule_id, "--set", change).code
+    assert [0, 0] == codes
+    assert 0 == ebrule("diff", "--kind", kind, "--rule-id", rule_id, "--set", change, "--exit-code").code
+
+
+def test_an_id_of_two_kinds_needs_the_kind(ebrule: CommandLine) -> None:
+    """Where the ledger has updates of two rules of one id, it is not guessed which is meant: both commands are told."""
+    ebrule("update", "--rule-id", "demo-rule", "--set", "priority=77")
+    here = ebrule.records()[0]["region"]
+    LedgerWriter(ebrule.ledger).update(2, kind="trigger", region=here)
+    asked = ebrule(*ROLLBACK)
+    given = ebrule(*ROLLBACK, "--kind", "eventbridge")
+
+    assert (2, 0) == (asked.code, given.code)
+    for kind in ("eventbridge", "trigger"):
+        assert f"ebrule rollback --rule-id demo-rule --kind {kind}\n" in asked.err
+
+
+def test_an_id_of_another_kind_elsewhere_is_another_rule(ebrule: CommandLine) -> None:
+    """Updates in another org do not count when the kind is looked for."""
+    ebrule("update", "--rule-id", "demo-rule", "--set", "priority=77")
+    LedgerWriter(ebrule.ledger).update(2, kind="trigger", region="us-east-1")
+
+    assert 0 == ebrule(*ROLLBACK).code
+
+
+@pytest.mark.parametrize("command", ["rollback", "schema"])
+def test_options_of_a_command_without_a_file_speak_of_none(offline: CommandLine, command: str) -> None:
+    """What takes no rule file does not explain its options by one."""
+    shown = " ".join(offline(command, "--help").out.split())
+
+    assert ("--kind" in shown, "the file" in shown) == (True, False)

@@ -35,7 +35,6 @@ def command(
     output: o.OutputOption = o.Output.TEXT,
 ) -> int:
     change = o.Change(
-        assignments=assignments,
         dry_run=True,
         exit_code=exit_code,
         expect_version=expect_version,
@@ -43,4 +42,4 @@ def command(
         allow_identity_change=allow_identity_change,
         output=output,
     )
-    return run(UpdateCommand(connection, change, file, rule_id, kind), Screen())
+    return run(UpdateCommand(connection, change, file, rule_id, kind, assignments), Screen())

@@ -62,22 +62,16 @@ SetOption = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="A value over the file's, or over the rule's. Repeatable."),
 ]
 AllowIdentityChange = Annotated[bool, typer.Option("--allow-identity-change", help="Let a source become another one.")]
-KindOption = Annotated[
-    str | None,
-    typer.Option(
-        "--kind",
-        "-k",
-        metavar="KIND",
-        help="The rule's kind; by default what the file says.",
-        autocompletion=complete_kind,
-    ),
-]
-KindWithoutFile = Annotated[
-    str | None,
-    typer.Option(
-        "--kind", "-k", metavar="KIND", help="The rule's kind; by default eventbridge.", autocompletion=complete_kind
-    ),
-]
+
+
+def _kind(help_text: str) -> Any:
+    return typer.Option("--kind", "-k", metavar="KIND", help=help_text, autocompletion=complete_kind)
+
+
+KindOption = Annotated[str | None, _kind("The rule's kind; by default what the file says.")]
+KindWithoutFile = Annotated[str | None, _kind("The rule's kind; by default eventbridge.")]
+KindInLedger = Annotated[str | None, _kind("The rule's kind; by default what the ledger says.")]
+OnlyKind = Annotated[str | None, _kind("Only this kind; by default all.")]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print the result.")]
 ReportOption = Annotated[Report, typer.Option("--output", "-o", help="How to print what was found.")]
 NoCheckTargets = Annotated[
@@ -165,7 +159,6 @@ class Connection(NamedTuple):
 class Change(NamedTuple):
     """How a change is made: the options of every command that changes a rule."""
 
-    assignments: SetOption = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False
     exit_code: Annotated[bool, typer.Option("--exit-code", help="With --dry-run: 10 if there are differences.")] = False
     expect_version: ExpectVersion = None

@@ -39,6 +39,7 @@ class RollbackCommand(NamedTuple):
     rule_id: str
     kind: str | None = None
     to_version: int | None = None
+    assignments: list[str] | None = None
 
     @property
     def given(self) -> str:
@@ -61,6 +62,10 @@ def command(
         int | None,
         typer.Option("--to-version", metavar="N", min=0, help="The state to go back to; by default one update back."),
     ] = None,
-    kind: o.KindOption = None,
+    kind: o.KindInLedger = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="A value over the earlier state's, say a secret. Repeatable."),
+    ] = None,
 ) -> int:
-    return run(RollbackCommand(connection, change, rule_id, kind, to_version), Screen())
+    return run(RollbackCommand(connection, change, rule_id, kind, to_version, assignments), Screen())

@@ -18,7 +18,9 @@ Examples:
   ebrule schema > rule.schema.json
   ebrule schema --kind trigger > trigger.schema.json
 
-Editors with the YAML language server complete and check a file that begins with:
+\b
+Editors with the YAML language server complete and check a file that begins
+with:
   # yaml-language-server: $schema=rule.schema.json
 """
 
@@ -34,5 +36,5 @@ def run(kind: str | None, environ: Mapping[str, str], screen: Screen) -> int:
     return 0
 
 
-def command(kind: o.KindOption = None) -> int:
+def command(kind: o.OnlyKind = None) -> int:
     return run(kind, os.environ, Screen())

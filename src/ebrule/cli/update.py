@@ -53,6 +53,10 @@ class ChangeCommand(Protocol):
         """Its kind."""
 
     @property
+    def assignments(self) -> list[str] | None:
+        """Each ``PATH=VALUE`` that was given."""
+
+    @property
     def given(self) -> str:
         """How the command line said what is wanted, to be said again to another command."""
 
@@ -68,13 +72,14 @@ class UpdateCommand(NamedTuple):
     file: str | None = None
     rule_id: str | None = None
     kind: str | None = None
+    assignments: list[str] | None = None
 
     @property
     def given(self) -> str:
         """The file, the kind and what is set."""
         options = {"--file": self.file, "--kind": self.kind}
         words = [word for name, value in options.items() if value for word in (name, value)]
-        return shlex.join([*words, *(word for text in self.change.assignments or () for word in ("--set", text))])
+        return shlex.join([*words, *(word for text in self.assignments or () for word in ("--set", text))])
 
     def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
         """Do it."""
@@ -99,7 +104,7 @@ def run(command: ChangeCommand, screen: Screen) -> int:
         on_conflict=change.on_conflict.value if change.on_conflict else None,
         max_attempts=change.max_attempts,
         check_targets=not change.no_check_targets,
-        assignments=tuple(change.assignments or ()),
+        assignments=tuple(command.assignments or ()),
         allow_identity_change=change.allow_identity_change,
         announce=not change.no_webhook,
         reason=change.reason,
@@ -155,5 +160,6 @@ def command(
     file: o.FileOption = None,
     rule_id: o.RuleIdOption = None,
     kind: o.KindOption = None,
+    assignments: o.SetOption = None,
 ) -> int:
-    return run(UpdateCommand(connection, change, file, rule_id, kind), Screen())
+    return run(UpdateCommand(connection, change, file, rule_id, kind, assignments), Screen())

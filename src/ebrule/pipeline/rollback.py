@@ -18,7 +18,7 @@ from ebrule.rules.kind import Kind, checked_id
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ebrule.core.audit import KnownState
     from ebrule.core.transport import Transport
@@ -118,7 +118,8 @@ def rollback_rule(
 
     Args:
         settings: the org, the ledger, the webhook.
-        options: the rule, and what to allow; assignments stand in for secrets that the ledger does not have.
+        options: the rule, by default of the kind that the ledger has updates of, and what to allow; assignments are
+            laid over the earlier state, and stand in for secrets that the ledger does not have.
         to_version: the state to go back to; by default what the ledger's last update of the rule began with.
         pace: the run's time; by default one with the settings' deadline.
         environ: where ``${env:NAME}`` and the actor come from; by default the process's environment.
@@ -146,19 +147,21 @@ def _load(
         UsageError: the ledger does not know such a state.
         LedgerError: it cannot be read, or its chain is broken.
     """
-    kind, region = kind_named(options.kind or DEFAULT_KIND, settings.kinds), settings.require_org().name
+    region = settings.require_org().name
     if options.rule_id is None:
         raise UsageError("which rule?", hint="--rule-id ID", code="no-rule-id")
     rule_id = checked_id(options.rule_id)
     ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=pace.check)
+    kind = kind_named(options.kind or _kind_of(ledger, rule_id, region, settings.kinds), settings.kinds)
     _check_whole(ledger, kind, rule_id)
     last = ledger.last_applied(rule_id, kind.name, region=region)
     if last is None:
         hint = (
-            "A rollback goes back over updates that this ledger recorded: ebrule audit show. Check the kind (--kind); "
-            "one that is still open counts once it is settled: ebrule audit resolve"
+            "A rollback goes back over updates that this ledger recorded: ebrule audit show. "
+            "One that is still open counts once it is settled: ebrule audit resolve"
         )
-        raise UsageError(f"{settings.audit_log} has no update of {rule_id} in {region}", hint=hint, code="no-history")
+        rule = f"{rule_id} (kind {kind.name})" if options.kind else rule_id
+        raise UsageError(f"{settings.audit_log} has no update of {rule} in {region}", hint=hint, code="no-history")
     version = last.base_version if to_version is None else to_version
     state: KnownState | None = ledger.state_at(rule_id, kind.name, version, region=region)
     if state is None:
@@ -174,6 +177,21 @@ def _load(
         tuple(parse_assignment(text, environ) for text in options.assignments),
         Source(f"version {version} in the ledger"),
     )
+
+
+def _kind_of(ledger: AuditLog, rule_id: str, region: str, kinds: Iterable[str]) -> str:
+    """Return the kind of the rule of that id that the ledger has updates of; the default one where it has none.
+
+    Raises :class:`UsageError` where it has updates of several: ids need not differ from kind to kind.
+    """
+    found = [name for name in kinds if ledger.last_applied(rule_id, name, region=region)]
+    if len(found) > 1:
+        raise UsageError(
+            f"{ledger.path} has updates of {rule_id} in {region} for the kinds {' and '.join(found)}",
+            hint="\n".join(f"Say which one: ebrule rollback --rule-id {rule_id} --kind {name}" for name in found),
+            code="which-kind",
+        )
+    return found[0] if found else DEFAULT_KIND
 
 
 def _check_whole(ledger: AuditLog, kind: Kind, rule_id: str) -> None:

@@ -190,14 +190,14 @@ def test_a_missing_scope_is_told(ebrule: CommandLine, sandbox: SandboxProcess) -
 
 
 def test_a_server_that_is_down_is_told(ebrule: CommandLine) -> None:
-    """A refused connection ends with 7."""
+    """A refused connection ends with 7, and says where nobody listened."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         ebrule.environ["EBRULE_API_URL"] = f"http://127.0.0.1:{free.getsockname()[1]}"
         ran = ebrule("update", "--file", ebrule.rule())
 
     assert ran.code == 7
-    assert "no connection" in ran.err
+    assert f"no connection to {ebrule.environ['EBRULE_API_URL']}: " in ran.err
 
 
 FAULTS: dict[str, tuple[str, list[str], str]] = {

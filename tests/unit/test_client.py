@@ -228,6 +228,15 @@ def test_no_part_of_a_secret_is_told(wire: Wire, pace: Pace) -> None:
     assert f"{'x' * 190} redacted " == str(caught.value)
 
 
+@pytest.mark.parametrize("netloc", ["api.example", "api.example:8443", "[::1]:8443"])
+def test_a_missing_reply_says_where_it_was_asked_for(wire: Wire, pace: Pace, netloc: str) -> None:
+    """The error knows scheme, host and port, and nothing else of the URL."""
+    with pytest.raises(NotSentError) as caught:
+        send(wire(NotSentError("refused")), get(f"https://user:canary@{netloc}/canary?key=canary"), pace)
+
+    assert f"https://{netloc}" == caught.value.origin
+
+
 def test_after_the_deadline_nothing_is_sent(wire: Wire, pace: Pace, clock: FakeClock) -> None:
     """A request that has no time left was certainly not sent."""
     clock.advance(120.0)

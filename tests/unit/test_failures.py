@@ -60,6 +60,14 @@ def test_each_failure_is_the_error_of_its_exit_code(
     assert found.message.startswith("reading rule r: ")
 
 
+@pytest.mark.parametrize("kind", [NotSentError, BrokenError, UntrustedHostError])
+def test_a_missing_reply_says_from_where(kind: type[TransportError]) -> None:
+    """Where no reply came, the error names the host that it was to come from."""
+    outcome = kind("why")
+    outcome.origin = "https://api.example:8443"
+    assert "https://api.example:8443" in failure(outcome, "reading").message
+
+
 def test_every_meaning_but_success_has_a_failure() -> None:
     """A new meaning must be given an error."""
     assert set(Meaning) - {Meaning.OK} == {meaning_of(outcome) for outcome, _, _ in FAILURES}

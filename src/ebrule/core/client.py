@@ -167,7 +167,14 @@ def send(
         return reply
     elapsed = (pace.clock.monotonic() - started) * 1000
     pace.observe(Requested(request.method, url, None, elapsed, None, str(error)))
+    error.origin = hide(_shown_origin(request.url))
     raise error
+
+
+def _shown_origin(url: str) -> str:
+    """Return scheme, host and port of a URL as text, and never the user and password that may stand before them."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:

@@ -75,17 +75,19 @@ def failure(outcome: Reply | TransportError, doing: str) -> EbruleError:
 def _no_reply(meaning: Meaning, error: TransportError, doing: str) -> EbruleError:
     if meaning is Meaning.UNTRUSTED:
         return AccessError(
-            f"{doing}: the host could not prove who it is: {error}",
+            f"{doing}: {error.origin or 'the host'} could not prove who it is: {error}",
             hint="Check the host name; --ca-file or SSL_CERT_FILE name the certificates to trust.",
             code="untrusted-host",
         )
     if meaning is Meaning.NOT_SENT:
+        where = f" to {error.origin}" if error.origin else ""
         return UnavailableError(
-            f"{doing}: no connection: {error}",
+            f"{doing}: no connection{where}: {error}",
             hint="Check the network, the region and the proxy settings.",
             code="no-connection",
         )
-    return UnavailableError(f"{doing}: {error}", hint="Try again later.", code="connection-broken")
+    message = f"{doing}: no usable answer from {error.origin or 'the host'}: {error}"
+    return UnavailableError(message, hint="Try again later.", code="connection-broken")
 
 
 def unreadable(reply: Reply, doing: str) -> UnavailableError:

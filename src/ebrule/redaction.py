@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus, unquote_plus
 from ebrule.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from ebrule.errors import Problem
@@ -292,6 +292,15 @@ _URL_IN_TEXT = _grammar(end=r"\s\"<>")
 _KEY_SIZE = 32
 _KEY_NAME = "redaction.key"
 _HINT = "Choose another folder with EBRULE_STATE_DIR."
+
+
+def each_text(data: Any, hide: Callable[[str], str]) -> Any:
+    """A deep copy of JSON-like data in which every text, names included, is as ``hide`` shows it."""
+    if isinstance(data, Mapping):
+        return {hide(name): each_text(value, hide) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [each_text(item, hide) for item in data]
+    return hide(data) if isinstance(data, str) else data
 
 
 def holds_redacted(text: str) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+
+from command_line import HANG_GUARD_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,6 +158,17 @@ def test_a_secret_file_without_a_secret_is_told(ebrule: CommandLine, content: by
     assert ran.code == 2
     assert said in ran.err
     assert "canary" not in ran.err
+
+
+@pytest.mark.parametrize("given", ["-", "fifo"])
+def test_a_secret_that_does_not_come_is_not_waited_for(offline: CommandLine, given: str) -> None:
+    """Where standard input stays open, or nobody writes into a FIFO, the deadline ends the command."""
+    os.mkfifo(offline.folder / "fifo")
+    command = ("show", "demo-rule", "--region", "eu-west-1", "--client-secret-file", given, "--deadline", "0.2")
+    with offline.start(*command) as process:
+        assert process.wait(HANG_GUARD_SECONDS) == 7
+        assert process.stderr is not None
+        assert "before the deadline" in process.stderr.read()
 
 
 def test_standard_input_cannot_be_two_things(ebrule: CommandLine) -> None:

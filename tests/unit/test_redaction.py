@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import ebrule.redaction
 from ebrule.errors import LedgerError
-from ebrule.redaction import Redactor, is_sensitive, load_key, present_key
+from ebrule.redaction import Redactor, each_text, is_sensitive, load_key, present_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -522,3 +522,12 @@ def test_what_an_earlier_run_knew_as_a_secret_stays_one() -> None:
 
     assert recorded == Redactor(KEY).knowing(recorded, rule).data(rule)
     assert rule["name"] == Redactor(KEY).knowing(None, rule).data(rule)["name"]
+
+
+def test_every_text_in_data_can_be_hidden() -> None:
+    """Names and what stands deep within lists too; the data itself stays as it was."""
+    data = {"name canary": ["canary", {"deep": ("a canary", 1, None, True)}]}
+    shown = each_text(data, lambda text: text.replace("canary", "…"))
+
+    assert {"name …": ["…", {"deep": ["a …", 1, None, True]}]} == shown
+    assert ["name canary"] == list(data)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clocks import Outcome
+    from ebrule.core.notices import Notice
     from ebrule.core.transport import Transport
     from ebrule.core.webhook import Event
 
@@ -334,6 +335,27 @@ def deliver(transport: Transport, pace: Pace) -> tuple[bool, list[Try]]:
     tries: list[Try] = []
     done = send_event(Endpoint(URL, SecretStr(SECRET)), EVENT, transport=transport, pace=pace, on_try=tries.append)
     return done, tries
+
+
+@pytest.mark.parametrize("outcome", [BrokenError("GET /h?key=canary-1"), NotSentError(f"signed with {SECRET}")])
+def test_what_a_receiver_echoes_shows_no_secret(wire: Wire, pace: Pace, outcome: Outcome) -> None:
+    """The URL's query and the signing secret are hidden in whatever is told of a try."""
+    tries: list[Try] = []
+    endpoint = Endpoint(f"{URL}?key=canary-1&b=canary%2D2", SecretStr(SECRET))
+    send_event(endpoint, EVENT, transport=wire(*[outcome] * 3), pace=pace, on_try=tries.append)
+
+    said = " ".join(tried.error or "" for tried in tries)
+    assert "redacted:" in said
+    assert ("canary" in said, SECRET in said) == (False, False)
+
+
+def test_a_receivers_correlation_id_shows_no_secret(wire: Wire, pace: Pace, notices: list[Notice]) -> None:
+    """Nor does what --verbose tells of a reply."""
+    endpoint = Endpoint(f"{URL}?key=canary-1&b=canary%2D2")
+    answer = reply(200, {}, inin_correlation_id="canary-1 canary-2")
+    send_event(endpoint, EVENT, transport=wire(answer), pace=pace)
+
+    assert "canary" not in str(notices)
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299])

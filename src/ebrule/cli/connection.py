@@ -53,9 +53,10 @@ def opened(
     from ebrule.cli.progress import Progress
     from ebrule.core.notices import Warned
     from ebrule.core.pace import Pace
-    from ebrule.settings import Options, load_settings, wants_sandbox
+    from ebrule.settings import Options, checked_deadline, load_settings, wants_sandbox
 
-    secret, warnings = _read_secret(connection.client_secret_file)
+    reading = Pace(checked_deadline(connection.deadline))
+    secret, warnings = _read_secret(connection.client_secret_file, reading)
     options = Options(
         region=connection.region,
         profile=connection.profile,
@@ -65,7 +66,7 @@ def opened(
         ca_file=connection.ca_file,
         proxy=connection.proxy,
         transport=connection.transport.value,
-        deadline=connection.deadline,
+        deadline=reading.left(),
         webhook_url=webhook_url,
         webhook_format=webhook_format.value if webhook_format else "genesys",
         audit_log=audit_log,
@@ -87,25 +88,41 @@ def opened(
         yield Opened(settings, pace, settings.org.name if settings.org else "")
 
 
-def _read_secret(file: str | None) -> tuple[SecretStr | None, list[str]]:
+def _read_secret(file: str | None, pace: Pace) -> tuple[SecretStr | None, list[str]]:
     """Return the client's secret from a file, without the line break at its end, and what to warn of.
 
-    Raises :class:`UsageError` where there is no such file, or it holds no secret.
+    Raises :class:`UsageError` where there is no such file, or it holds no secret, and :class:`UnavailableError` where
+    it does not come in time.
     """
     from pydantic import SecretStr
 
+    from ebrule.core.failures import too_late
+    from ebrule.core.pace import OutOfTimeError
     from ebrule.errors import UsageError
     from ebrule.settings.profiles import can_others_read
 
     if file is None:
         return None, []
     name = "standard input" if file == "-" else file
+
+    def read() -> tuple[bytes, int]:
+        with open(sys.stdin.fileno() if file == "-" else file, "rb", buffering=0, closefd=file != "-") as stream:
+            content = b""
+            while len(content) <= MAX_SECRET_BYTES and (more := stream.read(MAX_SECRET_BYTES)):
+                content += more
+            return content, os.fstat(stream.fileno()).st_mode
+
     try:
-        with open(sys.stdin.fileno() if file == "-" else file, "rb", closefd=file != "-") as stream:
-            content, mode = stream.read(MAX_SECRET_BYTES + 1), os.fstat(stream.fileno()).st_mode
+        content, mode = pace.call(read, pace.left())  # a pipe may stay open, and a file be a FIFO
+    except OutOfTimeError:
+        raise too_late(f"no whole secret came from {name}") from None
     except (OSError, ValueError, AttributeError) as error:  # the last two: standard input is closed
         why = getattr(error, "strerror", None) or "it is closed"
-        raise UsageError(f"the client's secret cannot be read from {name}: {why}", code="bad-secret-file") from error
+        raise UsageError(
+            f"the client's secret cannot be read from {name}: {why}",
+            hint="--client-secret-file takes a file that holds the secret and nothing else, or - for standard input.",
+            code="bad-secret-file",
+        ) from error
     secret = content.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
     if not secret or not secret.isprintable() or len(content) > MAX_SECRET_BYTES:
         raise UsageError(

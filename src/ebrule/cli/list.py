@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.cli import options as o
 from ebrule.cli.connection import opened
-from ebrule.cli.guide import folded
 from ebrule.cli.render import Screen, one_line
 
 if TYPE_CHECKING:
@@ -58,7 +57,9 @@ def run(command: ListCommand, screen: Screen) -> int:
 
 def _without_credentials(rule: Mapping[str, Any], hide: Callable[[str], str]) -> dict[str, Any]:
     """Return what is shown of a rule; a server may have put into it what it was asked with."""
-    return {name: hide(value) if isinstance(value := rule.get(name), str) else value for name in FIELDS}
+    from ebrule.redaction import each_text
+
+    return {name: each_text(rule.get(name), hide) for name in FIELDS}
 
 
 def _order(rule: Mapping[str, Any]) -> tuple[str, str]:
@@ -86,8 +87,10 @@ def _show(screen: Screen, kind: Kind, rules: Sequence[Mapping[str, Any]], org: s
     widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
     for row in rows:
         cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
-        text = "   ".join([*cells, row[-1]]).rstrip()
-        for line in folded(text, screen.width or len(text)).splitlines():
+        lines = ["   ".join([*cells, row[-1]]).rstrip()]
+        if screen.width is not None and len(lines[0]) > screen.width:
+            lines = [row[0], *(f"    {cell}" for cell in row[1:])]
+        for line in lines:
             screen.out((line, "faint" if row is head or row[2] == "no" else ""))
 
 

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ebrule.errors import AccessError, EbruleError, InterruptedRunError, InvalidRuleError
+from ebrule.redaction import each_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -117,7 +118,7 @@ def _ask(session: Session, questions: Mapping[str, str]) -> dict[str, Answer]:
                 raise
             except EbruleError as error:
                 return error
-            return None if reply is None else _hidden(reply.object, reply.hide)
+            return None if reply is None else each_text(reply.object, reply.hide)
 
         return ask
 
@@ -177,15 +178,6 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _hidden(value: Any, hide: Callable[[str], str]) -> Any:
-    """Return what an org says of itself without the secrets that it was asked with."""
-    if isinstance(value, dict):
-        return {name: _hidden(item, hide) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_hidden(item, hide) for item in value]
-    return hide(value) if isinstance(value, str) else value
 
 
 def _time(value: Any) -> datetime | None:

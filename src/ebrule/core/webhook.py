@@ -13,15 +13,18 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import os
 import socket
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from ebrule.core.client import as_json, send
 from ebrule.core.reply import NotSentError, Reply, Request, TransportError
 from ebrule.core.retry import Backoff, retry_after
 from ebrule.core.transport import HttpxTransport, host_of
 from ebrule.errors import UsageError
+from ebrule.redaction import Redactor
 from ebrule.rules.changes import canonical
 from ebrule.settings.hosts import is_loopback
 
@@ -75,6 +78,7 @@ class Endpoint:
 
     def __init__(self, url: str, secret: SecretStr | None = None) -> None:
         self.url = _checked_url(url)
+        self._secret = secret
         self._key = _key(secret.get_secret_value()) if secret else None
 
     @property
@@ -82,6 +86,17 @@ class Endpoint:
         """The URL as the ledger has it: scheme, host and path, since a query may carry a key."""
         parts = urlsplit(self.url)
         return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+
+    def hide(self, text: str) -> str:
+        """Return text to be shown, such as a receiver's own words, without what it was asked with."""
+        return self._redactor.text(text)
+
+    @cached_property
+    def _redactor(self) -> Redactor:
+        query = urlsplit(self.url).query
+        values = (value for _, value in parse_qsl(query))
+        secret = (self._secret.get_secret_value(),) if self._secret else ()
+        return Redactor(os.urandom(32), (query, *values, *secret))
 
     @property
     def secure(self) -> bool:
@@ -247,7 +262,7 @@ def send_event(
         left = min(ends - pace.clock.monotonic(), pace.left())
         request = endpoint.request(event, pace.clock.now())
         try:
-            outcome: Reply | TransportError = send(transport, request, pace, limit=max(left, 0.0))
+            outcome: Reply | TransportError = send(transport, request, pace, limit=max(left, 0.0), hide=endpoint.hide)
         except TransportError as error:
             outcome = error
         reply = outcome if isinstance(outcome, Reply) else None

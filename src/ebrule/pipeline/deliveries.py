@@ -311,7 +311,7 @@ def try_endpoint(settings: Settings, *, pace: Pace, hook: Transport | None = Non
     with contextlib.closing(hook or endpoint.connect(settings.network)) as sender:
         request = endpoint.request(event, pace.clock.now())
         try:
-            reply = send(sender, request, pace, limit=min(SECONDS_IN_ALL, pace.left()))
+            reply = send(sender, request, pace, limit=min(SECONDS_IN_ALL, pace.left()), hide=endpoint.hide)
         except UntrustedHostError as error:
             message = f"the webhook's host could not prove who it is: {error}"
             hint = "Where its certificate is a private one, give --ca-file PEM."

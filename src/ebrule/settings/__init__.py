@@ -125,8 +125,6 @@ def load_settings(options: Options, environ: Mapping[str, str], *, to_org: bool 
     Raises :class:`UsageError` for a setting that cannot be meant: an unknown region or profile, plain ``http`` to
     another machine, a deadline that is not above zero. Absent credentials raise only when they are asked for.
     """
-    if not 0 < options.deadline <= 86_400:  # noqa: PLR2004 - a day
-        raise UsageError("the deadline must be above 0 and at most 86400 seconds", code="bad-deadline")
     profile = _profile(options, environ) if to_org else None
     org, missing = _org(options, environ, profile) if to_org else (None, None)
     state_dir = state_dir_of(options, environ)
@@ -140,7 +138,7 @@ def load_settings(options: Options, environ: Mapping[str, str], *, to_org: bool 
         state_dir=state_dir,
         audit_log=audit_log,
         network=Network(options.ca_file, options.proxy, options.transport),
-        deadline=options.deadline,
+        deadline=checked_deadline(options.deadline),
         webhook_url=options.webhook_url or environ.get("EBRULE_WEBHOOK_URL") or None,
         webhook_secret=SecretStr(secret) if secret else None,
         webhook_format=options.webhook_format,
@@ -163,6 +161,13 @@ def _collector(options: Options, environ: Mapping[str, str]) -> str | None:
             code="no-collector",
         )
     return None
+
+
+def checked_deadline(seconds: float) -> float:
+    """Return the seconds that a run may take; raises :class:`UsageError` for what can be no such number."""
+    if not 0 < seconds <= 86_400:  # noqa: PLR2004 - a day
+        raise UsageError("the deadline must be above 0 and at most 86400 seconds", code="bad-deadline")
+    return seconds
 
 
 def wants_sandbox(options: Options, environ: Mapping[str, str]) -> bool:

@@ -34,6 +34,16 @@ def test_every_file_is_looked_at(offline: CommandLine) -> None:
     assert ran.out.endswith("3 files: 1 right, 2 wrong (2 errors)\n")
 
 
+def test_a_file_in_utf16_is_one_error(offline: CommandLine) -> None:
+    """What an editor saved in UTF-16 without a mark is told as that, and how to mend it."""
+    (offline.folder / "rule.yaml").write_bytes(RULE.encode("utf-16-le"))
+    ran = offline("validate", "rule.yaml")
+
+    assert 3 == ran.code
+    assert "rule.yaml: error[not-utf8]: this looks like UTF-16, and not like UTF-8\n" in ran.out
+    assert ran.out.endswith("1 file: 0 right, 1 wrong (1 error)\n")
+
+
 WRONG_ALL_OVER = """\
 name: on
 status: Enabled

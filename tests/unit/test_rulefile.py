@@ -782,7 +782,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("data", "offset", "line", "column"),
         [
-            (b"\xff\xfea\0", 0, 1, 1),
+            (b"\xffa: 1", 0, 1, 1),
             (b"a: 1\r\nb: \xc3\xa9\xe9\n", 11, 2, 5),
             (b"\xef\xbb\xbfa: \xed\xa0\x80", 6, 1, 5),
         ],
@@ -795,6 +795,19 @@ class TestFiles:
         assert error.problems[0].message == f"byte {offset} is not UTF-8"
         assert error.source is not None
         assert "\ufffd" in error.source.lines[line - 1]
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+    def test_utf16(self, encoding: str) -> None:
+        """UTF-16, with its mark or without, is one problem, and not one for each NUL."""
+        (found,) = refusal("-", io.BytesIO("name: Café\npriority: 50\n".encode(encoding))).problems
+
+        assert ("not-utf8", None) == (found.id, found.line)
+        assert ("this looks like UTF-16, and not like UTF-8", "save the file in UTF-8") == (found.message, found.hint)
+
+    @pytest.mark.parametrize("data", [b"a: b\0c\n", b"\0" * 40])
+    def test_a_few_control_characters_are_not_utf16(self, data: bytes) -> None:
+        """Where a text has a NUL here and there, or nothing else, it is read as it is."""
+        assert data.decode() == read_text("-", io.BytesIO(data))[1]
 
 
 WORDS = """

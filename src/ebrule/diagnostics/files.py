@@ -48,7 +48,7 @@ FILES: Final = (
     Diagnostic(
         "not-utf8",
         "the file is not in UTF-8",
-        "Other encodings cannot be told apart, so a guess could change a text silently. Save the file in UTF-8.",
+        "Other encodings cannot be told apart surely, so a guess could change a text silently. Save the file in UTF-8.",
         wrong="$ printf 'name: Caf\\351' | ebrule validate -",
         right="$ printf 'name: Caf\\303\\251' | ebrule validate -",
     ),

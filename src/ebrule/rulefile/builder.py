@@ -168,7 +168,7 @@ class Builder:
         if found := _SURROGATE.search(self._text):
             start, end = found.span()
             offset = len(self._text[:start].encode())
-            self.stop("not-utf8", start, end, offset=offset)
+            self.stop("not-utf8", start, end, message=f"byte {offset} is not UTF-8")
 
     def check_root(self) -> None:
         """Refuse a whole that is not a mapping."""

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 from ebrule.errors import Source
@@ -92,14 +93,22 @@ def _drain(read: Callable[[int], bytes | None]) -> bytes:
 
 
 def _decode(data: bytes, name: str) -> str:
+    if _looks_like_utf16(data):
+        _refuse(name, "not-utf8", message="this looks like UTF-16, and not like UTF-8")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         lines = LINE_BREAK.split(data[: error.start].decode())
-        column = len(lines[-1]) + 1
-        found = problem("not-utf8", place=Place(len(lines), column, column + 1), offset=error.start)
+        column, message = len(lines[-1]) + 1, f"byte {error.start} is not UTF-8"
+        found = problem("not-utf8", place=Place(len(lines), column, column + 1), message=message)
         text = data.decode(errors="replace")
         raise invalid([found], Source(name, tuple(LINE_BREAK.split(text)))) from None
+
+
+def _looks_like_utf16(data: bytes) -> bool:
+    """Return whether it begins with a mark of UTF-16, or has a NUL in most places of one parity, and none in others."""
+    even, odd = data[::2].count(0), data[1::2].count(0)
+    return data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or (not (even and odd) and 4 * (even + odd) > len(data))
 
 
 def _refuse(name: str, kind: str, **parts: Any) -> NoReturn:

@@ -21,7 +21,7 @@ WORDINGS: Final[dict[str, tuple[str, str]]] = {
     ),
     "unreadable-file": ("it cannot be read: {reason}", "check what it is and its permissions"),
     "file-too-large": ("it is larger than {limit} bytes", "make it smaller, or make several files of it"),
-    "not-utf8": ("byte {offset} is not UTF-8", "save the file in UTF-8"),
+    "not-utf8": ("{message}", "save the file in UTF-8"),
     "empty-file": ("there is nothing in this file", "write something into it, or check what should have written it"),
     # Its form.
     "json-syntax": (

@@ -13,6 +13,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    _hold_closed_streams()
     # What the modules of a run are made of lives to its end: by default the collector would look through all of it,
     # again and again, before the first request, and find nothing.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
@@ -29,6 +30,19 @@ def main() -> None:
     # What had to be closed is closed, and what had to be written is on the disk: to take the interpreter apart, object
     # by object, would only cost time, and threads that the run gave up on could still get in its way.
     os._exit(code)
+
+
+def _hold_closed_streams() -> None:
+    """Put something in the place of each standard stream that is closed, or the first file opened would get its number.
+
+    It cannot be used either: what is printed fails as it does for a full disk, and does not just vanish.
+    """
+    streams: list[TextIO | None] = [sys.stdin, sys.stdout, sys.stderr]
+    for stream, unusable in zip(streams, (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY), strict=True):
+        if stream is None:  # the lowest number that is free is its own, since those before it are taken
+            os.set_inheritable(os.open(os.devnull, unusable), True)
+    if streams[1] is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
 
 
 def _let_go(stream: TextIO | None) -> None:

@@ -54,17 +54,30 @@ def test_a_stream_that_is_gone_changes_nothing(
     "command",
     ["show demo-rule -o yaml", "show demo-rule", "schema", "validate rule.yaml -o json", "--help", "--version"],
 )
+@pytest.mark.parametrize(
+    ("redirection", "why"), [("> /dev/full", "No space left on device"), (">&-", "Bad file descriptor")]
+)
 def test_a_command_that_only_tells_says_so_where_it_could_not(
-    ebrule: CommandLine, command: str, unbuffered: str
+    ebrule: CommandLine, command: str, unbuffered: str, redirection: str, why: str
 ) -> None:
-    """On a full disk what is there is not whole: an error beside it, exit code 2."""
+    """On a full disk what is there is not whole, and a closed stream takes nothing: an error beside it, exit code 2."""
     ebrule.rule()
     ebrule.environ["PYTHONUNBUFFERED"] = unbuffered
 
-    assert shell(ebrule, command, "> /dev/full 2> said") == 2
+    assert shell(ebrule, command, f"2> said {redirection}") == 2
     assert (ebrule.folder / "said").read_text() == (
-        "error: standard output cannot be written: No space left on device. What is there is not whole.\n"
+        f"error: standard output cannot be written: {why}. What is there is not whole.\n"
     )
+
+
+def test_a_closed_stream_is_no_place_for_a_file(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """With all three streams closed no file gets the number of one: nothing is printed into the ledger."""
+    ebrule.rule()
+
+    assert shell(ebrule, "update --file rule.yaml -v", "<&- >&- 2>&-") == 0
+    assert ["intent", "outcome"] == [record["type"] for record in ebrule.records()]
+    assert shell(ebrule, "validate -", "<&- > said") == 3
+    assert "standard input is closed" in (ebrule.folder / "said").read_text()
 
 
 def test_an_update_says_so_too_and_its_exit_code_stays_true(ebrule: CommandLine, sandbox: SandboxProcess) -> None:

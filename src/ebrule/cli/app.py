@@ -172,7 +172,7 @@ def _run(arguments: Sequence[str]) -> int:
     return int(code or 0)
 
 
-_UNWRITTEN = {errno.EPIPE, errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+_UNWRITTEN = {errno.EBADF, errno.EPIPE, errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 """How a stream fails that cannot be written to."""
 
 _OUTPUT = re.compile(r"--output(=(?P<long>.*))?|-[a-zA-Z]*?o(?P<short>.*)")

@@ -13,6 +13,7 @@ from command_line import HANG_GUARD_SECONDS
 
 if TYPE_CHECKING:
     from command_line import CommandLine
+    from sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.loopback
 
@@ -31,6 +32,22 @@ def test_the_environment_can_choose_the_sandbox(offline: CommandLine) -> None:
     offline.environ["GENESYSCLOUD_REGION"] = "sandbox"
 
     assert offline("show", "demo-rule").code == 0
+
+
+def test_a_sandbox_that_is_served_goes_before_a_region_of_the_environment(
+    ebrule: CommandLine, sandbox: SandboxProcess
+) -> None:
+    """A URL of the environment is asked although the region says sandbox too; only the option starts another one."""
+    ebrule.environ["GENESYSCLOUD_REGION"] = "sandbox"
+
+    ran = ebrule("show", "demo-rule")
+    asked = len(sandbox.requests())
+    alone = ebrule("show", "demo-rule", "--region", "sandbox")
+
+    assert (0, "", 0, "") == (ran.code, ran.err, alone.code, alone.err)
+    assert f"(eventbridge, {sandbox.url.removeprefix('http://')}, version 7)" in ran.out
+    assert "(eventbridge, sandbox, version 7)" in alone.out
+    assert (2, asked) == (asked, len(sandbox.requests()))
 
 
 def test_a_reset_puts_the_first_state_back(offline: CommandLine) -> None:

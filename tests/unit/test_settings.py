@@ -355,6 +355,9 @@ def test_the_gc_clis_file_is_looked_at_only_where_it_is_needed(home: Path) -> No
         ({"profile": "local", "region": "eu-west-1"}, {}, False),
         ({"profile": "local"}, {"GENESYSCLOUD_REGION": "eu-west-1"}, False),
         ({"profile": "local"}, {"EBRULE_API_URL": "https://api.example"}, False),
+        ({}, {"GENESYSCLOUD_REGION": SANDBOX, "EBRULE_API_URL": "http://127.0.0.1:8080"}, False),
+        ({"api_url": "http://127.0.0.1:8080"}, {"GENESYSCLOUD_REGION": SANDBOX}, False),
+        ({"region": SANDBOX}, {"EBRULE_API_URL": "https://api.example"}, True),
         ({"profile": "prod"}, {}, False),
     ],
     ids=str,
@@ -362,8 +365,24 @@ def test_the_gc_clis_file_is_looked_at_only_where_it_is_needed(home: Path) -> No
 def test_the_sandbox_is_a_region_like_any_other(
     profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], expected: bool
 ) -> None:
-    """By option, environment or profile, in this order."""
+    """By option, environment or profile, in this order; a URL goes before any region but the option's."""
     assert expected is wants_sandbox(Options(**options), {**profiles, **environ})
+
+
+@pytest.mark.parametrize(
+    ("options", "url", "warns"),
+    [
+        ({}, "https://api.example", True),
+        ({}, "http://127.0.0.1:8080", False),
+        ({"api_url": "https://api.example"}, "https://b.example", False),
+    ],
+    ids=["org", "sandbox-that-is-served", "option"],
+)
+def test_an_org_where_a_shell_says_sandbox_too_is_warned_of(options: dict[str, Any], url: str, warns: bool) -> None:
+    """Who believes to be on the sandbox reads which org it is; an address of this machine may well be a sandbox."""
+    environ = {**CREDENTIALS, "GENESYSCLOUD_REGION": SANDBOX, "EBRULE_API_URL": url}
+    warning = "EBRULE_API_URL of the environment goes before its region sandbox: this is api.example"
+    assert ((warning,) if warns else ()) == load_settings(Options(**options), environ).warnings
 
 
 def test_an_exposed_file_is_warned_of(profiles: dict[str, str]) -> None:

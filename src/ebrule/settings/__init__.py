@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from ebrule.errors import AccessError, UsageError
 from ebrule.rules.registry import KINDS
 from ebrule.settings.configured import configured_kinds
-from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url, domain_of
+from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url, domain_of, is_loopback
 from ebrule.settings.profiles import Profile, find_profile
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def load_settings(options: Options, environ: Mapping[str, str], *, to_org: bool 
         webhook_format=options.webhook_format,
         audit_otlp=_collector(options, environ),
         audit_otlp_required=options.audit_otlp_required,
-        warnings=tuple(_warnings(options, environ, profile)),
+        warnings=tuple(_warnings(options, environ, profile, org)),
         kinds=configured_kinds(environ, is_sandbox=org is not None and org.name == SANDBOX),
     )
 
@@ -172,7 +172,9 @@ def checked_deadline(seconds: float) -> float:
 
 def wants_sandbox(options: Options, environ: Mapping[str, str]) -> bool:
     """Return whether the built-in sandbox is asked for; raises :class:`UsageError` as :func:`load_settings` does."""
-    return _place(options, environ, _profile(options, environ)).region == SANDBOX
+    place = _place(options, environ, _profile(options, environ))
+    # Beside a URL only the option says so: a region that a shell still has set does not hide where the URL leads.
+    return options.region == SANDBOX or (place.region == SANDBOX and not place.api_url)
 
 
 def state_dir_of(options: Options, environ: Mapping[str, str]) -> Path:
@@ -291,7 +293,7 @@ def _org(
         error.message = f"{place.profile}: {error.message}" if place.profile else error.message
         raise
 
-    name = _name_of(api_url, place.region)
+    name = _name_of(api_url, options.region)
     who = _credentials(options, environ, profile)
     reason, hint = None, NO_ORG_HINT
     if who.access_token:
@@ -309,8 +311,11 @@ def _org(
     return Org(name, api_url, login_url, who.client_id, who.client_secret, who.access_token, who.source), None
 
 
-def _warnings(options: Options, environ: Mapping[str, str], profile: Profile | None) -> Iterator[str]:
-    """Tell what of a profile is not what it looks like."""
+def _warnings(options: Options, environ: Mapping[str, str], profile: Profile | None, org: Org | None) -> Iterator[str]:
+    """Tell what of environment and profile is not what it looks like."""
+    is_told_twice = _first(environ, *_REGION) == SANDBOX and not (options.region or options.api_url)
+    if org is not None and is_told_twice and not is_loopback(urlsplit(org.api_url).hostname or ""):
+        yield f"EBRULE_API_URL of the environment goes before its region {SANDBOX}: this is {org.name}"
     if profile is None:
         return
     if profile.is_exposed and (profile.client_secret or profile.access_token):

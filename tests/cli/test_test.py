@@ -415,13 +415,17 @@ def test_the_org_disagrees(ebrule: CommandLine) -> None:
     text = Path(TRIGGER).read_text().replace("value: 20000", "value: 10000")
     rule = ebrule.file("other.yaml", text)
     cases = case_file(ebrule, case("12 s", "no-match", event=event), case("12 s again", event={**event}))
-    ran = ebrule("test", rule, "--cases", cases, "--remote")
+    url = ebrule.environ["EBRULE_API_URL"]
+    ran = ebrule("test", rule, "--cases", cases, "--remote", "--rule-id", "demo-trigger", "--api-url", url)
 
     assert 3 == ran.code
     assert "  FAIL  12 s: ebrule says no-match, the org says match\n" in ran.out
     assert "12 s again: expected match, but it does not match; ebrule says no-match, the org says match\n" in ran.out
     assert "          the org: $.interactingDurationMs LessThan   true\n" in ran.out
     assert "The org tests the rule as it has saved it." in ran.err
+    look = f"diff --file other.yaml --rule-id demo-trigger --api-url {url}"
+    assert ran.err.endswith(f"\nTo look:  ebrule {look}\n")
+    assert 0 == ebrule(*look.split()).code
     document = ebrule("test", rule, "--cases", cases, "--remote", "--output", "json").json
     assert ("failed", "no-match", "match") == (
         document["result"],

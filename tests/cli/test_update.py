@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
 
 from command_line import EXAMPLE
 from receiver import receiving
+from sandbox_process import SandboxProcess
 
 if TYPE_CHECKING:
-    from command_line import CommandLine
-    from sandbox_process import SandboxProcess
+    from pathlib import Path
+
+    from command_line import CommandLine, Ran
 
 pytestmark = pytest.mark.loopback
 
@@ -121,6 +125,48 @@ def test_a_file_of_an_older_version_merges_when_asked_to(ebrule: CommandLine, sa
     assert 'description   "Captures answered calls exceeding 30 seconds" → "Do not page at night"' in ran.err
     sent = json.loads(sandbox.history()[-1].body)
     assert (60, "Do not page at night") == (sent["priority"], sent["description"])
+
+
+def to_type(ran: Ran, label: str) -> list[str]:
+    """Return the words behind ``ebrule`` that a run says to type next."""
+    (line,) = (line for line in ran.err.splitlines() if line.startswith(label))
+    return shlex.split(line.partition("ebrule ")[2])
+
+
+@pytest.mark.parametrize("way", ["profile", "urls"])
+def test_what_to_do_next_asks_the_same_org(ebrule: CommandLine, sandbox: SandboxProcess, way: str) -> None:
+    """What the command line said of the org is said again, quoted where it must be, so that it runs as it is typed."""
+    url = ebrule.environ.pop("EBRULE_API_URL")
+    ebrule.environ["EBRULE_CONFIG"] = ebrule.file("config.toml", f'["my org"]\napi_url = "{url}"\n')
+    org = {"profile": ["--profile", "my org"], "urls": ["--api-url", url, "--login-url", url]}[way]
+    rule = ("update", "--file", ebrule.rule("my rule.yaml", version=7), *org)
+
+    assert 0 == ebrule(*rule).code
+    gone = ebrule(*rule, "--expect-version", "7", "--set", "priority=60")
+    with sandbox.client() as client:
+        path = "/api/v2/eventbridge/routing/rules/demo-rule"
+        client.put(path, json={**client.get(path).json(), "priority": 77})
+    clash = ebrule(
+        "update", "--file", ebrule.rule("my rule.yaml", version=8, priority=60), *org, "--on-conflict", "merge"
+    )
+
+    assert (5, 5) == (gone.code, clash.code)
+    assert ["show", "demo-rule", *org] == to_type(gone, "To look:")
+    assert 0 == ebrule(*to_type(gone, "To look:")).code
+    file = ["--rule-id", "demo-rule", "--file", "my rule.yaml"]
+    assert ["diff", *file, *org] == to_type(clash, "To look:")
+    assert ["update", *file, "--on-conflict", "overwrite", *org] == to_type(clash, "To take yours:")
+    assert 0 == ebrule(*to_type(clash, "To take yours:")).code
+
+
+def test_what_became_of_an_update_is_asked_of_the_same_org(tmp_path: Path, ebrule: CommandLine) -> None:
+    """An outcome that is not known is told with the command that asks again, with the org that was given."""
+    with contextlib.closing(SandboxProcess(tmp_path / "sandbox", faults=["hang"])) as server:
+        ebrule.environ.pop("EBRULE_API_URL")
+        ran = ebrule("update", "--file", ebrule.rule(), "--api-url", server.url, "--deadline", "1")
+
+    assert 9 == ran.code
+    assert ["audit", "resolve", "--api-url", server.url] == to_type(ran, "Ask again")
 
 
 def test_a_reason_is_kept_in_the_ledger(ebrule: CommandLine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import shlex
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
@@ -14,7 +15,7 @@ from ebrule.cli.completion import complete_kind, complete_profile, complete_regi
 from ebrule.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 DEFAULT_DEADLINE = 120.0
 
@@ -114,6 +115,11 @@ Deadline = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log each request on standard error.")]
 
 
+def as_typed(options: Mapping[str, str | None]) -> str:
+    """Return options as they can be typed, without those that were not given."""
+    return shlex.join(word for name, value in options.items() if value for word in (name, value))
+
+
 class Connection(NamedTuple):
     """How to reach an org: the options of every command that talks to one."""
 
@@ -154,6 +160,20 @@ class Connection(NamedTuple):
     ] = TransportName.HTTPX
     deadline: Deadline = DEFAULT_DEADLINE
     verbose: Verbose = False
+
+    @property
+    def given(self) -> str:
+        """How the command line told the org, to be told again to another command; a proxy's URL may have a password."""
+        return as_typed(
+            {
+                "--region": self.region,
+                "--profile": self.profile,
+                "--client-secret-file": self.client_secret_file,
+                "--api-url": self.api_url,
+                "--login-url": self.login_url,
+                "--ca-file": self.ca_file,
+            }
+        )
 
 
 class Change(NamedTuple):

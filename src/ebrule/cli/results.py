@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ebrule.cli.options import as_typed
 from ebrule.cli.problems import Line, show_problem
 from ebrule.cli.render import Part, Screen, one_line, value_text
 from ebrule.errors import (
@@ -136,10 +137,10 @@ def _summary(error: EbruleError) -> str:
     return said if error.result is None else f"{said}. Nothing was sent."  # a result has what might send something
 
 
-def show_error(screen: Screen, error: EbruleError, *, given: str = "") -> None:
+def show_error(screen: Screen, error: EbruleError, *, given: str = "", org: str = "") -> None:
     """Print what happened, where, and what to do next, on standard error.
 
-    ``given`` are the options that said what was wanted.
+    ``given`` are the options that said what was wanted, ``org`` those that said of which org.
     """
     problems = error.problems if isinstance(error, InvalidRuleError) else ()
     source = error.source if isinstance(error, InvalidRuleError) else None
@@ -154,24 +155,29 @@ def show_error(screen: Screen, error: EbruleError, *, given: str = "") -> None:
         screen.err()
         show_overlaps(screen.err, error.overlaps)
     if error.hint and not (source and error.hint in {problem.hint for problem in problems}):  # told above
-        screen.err(error.hint)
+        is_command = isinstance(error, UnknownOutcomeError)  # which asks the same org
+        screen.err(f"{error.hint} {org}".rstrip() if is_command else error.hint)
     if isinstance(error, ConflictError) and error.result and error.result.rule_id:
-        _show_next_commands(screen, error, error.result.rule_id, given, error.result.kind)
+        _show_next_commands(screen, error, error.result.rule_id, given, org)
     if error.correlation_id:
         screen.err((f"Correlation id, for Genesys Cloud's support: {error.correlation_id}", "faint"))
 
 
-def _show_next_commands(screen: Screen, error: ConflictError, rule_id: str, given: str, kind: str | None) -> None:
+def _show_next_commands(screen: Screen, error: ConflictError, rule_id: str, given: str, org: str) -> None:
     from ebrule.rules.registry import DEFAULT_KIND
+
+    def command(*words: str) -> str:
+        return " ".join(filter(None, ("ebrule", *words, org)))
 
     screen.err()
     if isinstance(error, VersionGoneError) or not given:
-        of_kind = f" --kind {kind}" if kind not in (None, DEFAULT_KIND) else ""
-        screen.err(f"To look:        ebrule show {rule_id}{of_kind}")
+        kind = error.result.kind
+        of_kind = as_typed({"--kind": None if kind == DEFAULT_KIND else kind})
+        screen.err(f"To look:        {command('show', rule_id, of_kind)}")
         return
-    screen.err(f"To look:        ebrule diff --rule-id {rule_id} {given}")
+    screen.err(f"To look:        {command('diff --rule-id', rule_id, given)}")
     if error.overlaps:
-        screen.err(f"To take yours:  ebrule update --rule-id {rule_id} {given} --on-conflict overwrite")
+        screen.err(f"To take yours:  {command('update --rule-id', rule_id, given, '--on-conflict overwrite')}")
 
 
 def show_overlaps(line: Line, overlaps: Iterable[Overlap]) -> None:

@@ -70,6 +70,10 @@ def run(command: TestCommand, screen: Screen) -> int:
         screen.json(_document(rule.kind.name, rule.document.source.name, results))
     else:
         _show(screen, results)
+        if not all(result.agreed for result in results):
+            file = o.as_typed({"--file": command.rule, "--rule-id": command.rule_id, "--kind": command.kind})
+            screen.err("The org tests the rule as it has saved it. Does the file say the same?")
+            screen.err(f"To look:  ebrule diff {file} {command.connection.given}".rstrip())
     code = ExitCode.OK if all(result.passed for result in results) else ExitCode.INVALID
     if command.junit is not None:
         try:
@@ -164,8 +168,6 @@ def _show(screen: Screen, results: Sequence[CaseResult]) -> None:
     failed = sum(not result.passed for result in results)
     cases = f"{len(results)} case{'' if len(results) == 1 else 's'}"
     screen.out(f"{failed} of {cases} failed" if failed else f"{cases} passed")
-    if not all(result.agreed for result in results):
-        screen.err("The org tests the rule as it has saved it. Does the file say the same? See: ebrule diff")
 
 
 def _explanation(result: CaseResult) -> list[str]:

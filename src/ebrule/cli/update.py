@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ebrule.cli import options as o
@@ -77,9 +76,8 @@ class UpdateCommand(NamedTuple):
     @property
     def given(self) -> str:
         """The file, the kind and what is set."""
-        options = {"--file": self.file, "--kind": self.kind}
-        words = [word for name, value in options.items() if value for word in (name, value)]
-        return shlex.join([*words, *(word for text in self.assignments or () for word in ("--set", text))])
+        assigned = (o.as_typed({"--set": text}) for text in self.assignments or ())
+        return " ".join(filter(None, [o.as_typed({"--file": self.file, "--kind": self.kind}), *assigned]))
 
     def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
         """Do it."""
@@ -146,7 +144,7 @@ def show(command: ChangeCommand, result: UpdateResult, screen: Screen, org: str)
     if command.change.output is o.Output.JSON:
         screen.json(result.as_json())
     if result.error is not None:
-        show_error(screen, result.error, given=command.given)
+        show_error(screen, result.error, given=command.given, org=command.connection.given)
     elif command.change.output is o.Output.TEXT:
         for warning in result.warnings:
             show_problem(screen.err, warning, result.source, screen.width)

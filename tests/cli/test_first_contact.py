@@ -82,6 +82,26 @@ def test_no_arguments_show_the_help(offline: CommandLine) -> None:
     assert (0, offline("--help").out) == (ran.code, ran.out)
 
 
+@pytest.mark.loopback
+def test_the_first_examples_run_as_they_are_typed(offline: CommandLine) -> None:
+    """Where there is neither a file nor an org, what the help begins with makes a rule file and takes it to a rule."""
+    lines = [line for line in offline("--help").out.splitlines() if line.startswith("    ebrule ")]
+    first, second = (re.split("  +", line.strip())[0] for line in lines[:2])
+
+    done = subprocess.run(
+        ["bash", "-ec", f"{first}\n{second}"],
+        cwd=offline.folder,
+        env=offline.environ | {"PATH": f"{sys.prefix}/bin:{offline.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "demo-rule is already as rule.yaml says (version 7). Nothing sent.\n" == done.stdout
+
+
 MISTYPED = {
     "updte": ('"updte" is no command of ebrule; did you mean "update"?', "See: ebrule update --help"),
     "resolve": ('"resolve" is no command of ebrule; did you mean "audit resolve"?', "See: ebrule audit resolve --help"),

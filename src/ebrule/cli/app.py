@@ -24,12 +24,12 @@ HELP = """Change one Genesys Cloud event-routing rule at a time, safely.
 
 \b
 Examples:
-  ebrule update --file rule.yaml --region sandbox      try it on the sandbox
-  ebrule show demo-rule -o yaml > rule.yaml            begin with what is
-  ebrule validate rule.yaml                            is the file right?
-  ebrule test rule.yaml --cases cases.yaml             which events match?
-  ebrule diff --file rule.yaml                         what would change?
-  ebrule update --rule-id demo-rule --file rule.yaml   change the rule
+  ebrule show demo-rule -o yaml --region sandbox > rule.yaml   a rule file
+  ebrule update --file rule.yaml --region sandbox              try it there
+  ebrule validate rule.yaml                                    is it right?
+  ebrule test rule.yaml --cases cases.yaml                     which events?
+  ebrule diff --file rule.yaml                                 what changes?
+  ebrule update --rule-id demo-rule --file rule.yaml           in your org
 """
 
 _AUDIT = """Read the ledger, prove it, settle what is open.

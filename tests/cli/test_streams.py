@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from command_line import EXAMPLE, HANG_GUARD_SECONDS
+from ebrule.cli.render import Screen
+from ebrule.errors import InterruptedRunError
+from ebrule.pipeline.operation import UpdateResult
 from receiver import receiving
 
 if TYPE_CHECKING:
@@ -177,3 +182,23 @@ def test_a_last_output_option_counts_in_what_cannot_be_read(offline: CommandLine
         assert ran.json["error"]["code"] == "usage"
     with contextlib.suppress(ValueError):
         pytest.fail(str(offline("update", "--frob", "-o", "json", "-o", "text").json))
+
+
+@pytest.mark.parametrize("signum", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+def test_json_is_printed_also_where_a_signal_ends_a_command_at_once(offline: CommandLine, signum: int) -> None:
+    """The document is that of any run that was interrupted, to the letter."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
+    try:
+        process = offline.start("validate", "-", "--output", "json")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process:
+        assert process.stdin is not None
+        process.stdin.write(" " * 200_000)  # more than a pipe holds: once it is written, the command reads
+        process.stdin.flush()
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=HANG_GUARD_SECONDS)
+
+    expected = io.StringIO()
+    Screen(expected).json(UpdateResult(error=InterruptedRunError(signum)).as_json())
+    assert (128 + signum, expected.getvalue(), "") == (process.returncode, out, err)

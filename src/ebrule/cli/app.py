@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from ebrule import __version__
+from ebrule.cli.asked import wants_json
 from ebrule.cli.exits import exit_code, exit_table
 from ebrule.cli.guide import GuidingGroup, usage_error
 from ebrule.cli.lazy import Place, filled, group
@@ -175,25 +175,13 @@ def _run(arguments: Sequence[str]) -> int:
 _UNWRITTEN = {errno.EBADF, errno.EPIPE, errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 """How a stream fails that cannot be written to."""
 
-_OUTPUT = re.compile(r"--output(=(?P<long>.*))?|-[a-zA-Z]*?o(?P<short>.*)")
-
-
-def _wants_json(arguments: Sequence[str]) -> bool:
-    """Return whether the last ``--output`` of a command line that Typer could not read asks for JSON."""
-    asked = ""
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
-        match = _OUTPUT.fullmatch(argument)
-        if match:
-            asked = match["long"] or match["short"] or following
-    return asked == "json"
-
 
 def _failed(error: EbruleError, arguments: Sequence[str]) -> int:
     """Tell an error that ended a command before there was a result to print."""
     from ebrule.cli.results import show_error
 
     screen = Screen()
-    if _wants_json(arguments):
+    if wants_json(arguments):
         from ebrule.pipeline.operation import UpdateResult
 
         screen.json(UpdateResult(error=error).as_json())

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TextIO
 
+from ebrule.cli.signals import note_document
 from ebrule.sanitizer import clean
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ class Screen:
 
     def json(self, document: Any) -> None:
         """Print the one JSON document of the run: all ASCII, so that nothing in it needs to be cleaned."""
+        note_document()
         text = json.dumps(document, indent=2)
         self._out.write(_DOUBLED_HASH.sub(r"\\u0023", text) + "\n")
 

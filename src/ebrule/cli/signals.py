@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING, Any
+
+from ebrule.cli.asked import wants_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,13 +18,56 @@ _HANG_UP = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.
 SIGNALS = (*_HANG_UP, signal.SIGINT, signal.SIGTERM)
 
 
-_STANDARD_ERROR = 2
+_STANDARD_OUTPUT, _STANDARD_ERROR = 1, 2
 _SHOW_CURSOR = b"\x1b[?25h"
+
+# In the midst of an import nothing can be imported that would make it.
+_DOCUMENT = """\
+{
+  "schema_version": 1,
+  "result": "failed",
+  "kind": null,
+  "rule_id": null,
+  "base_version": null,
+  "version": null,
+  "attempts": 0,
+  "conflicts": 0,
+  "latency_ms": null,
+  "changes": [],
+  "merged": [],
+  "webhook": "not_sent",
+  "event_id": null,
+  "audit": {
+    "log": null,
+    "operation_id": null,
+    "head": null
+  },
+  "error": {
+    "code": "interrupted",
+    "message": "interrupted by %s; the rule was not changed",
+    "hint": null,
+    "http_status": null,
+    "correlation_id": null,
+    "problems": [],
+    "conflict": []
+  }
+}
+"""
+
+_printed: list[bool] = []
+
+
+def note_document() -> None:
+    """Note that the run's JSON document is about to be printed: no signal may put another one behind it."""
+    _printed.append(True)
 
 
 def _end_at_once(signum: int, _frame: Any) -> None:
-    # Nothing has been done that would have to be undone, and an import could swallow an exception. But what moves on
-    # a terminal hides the cursor there.
+    # Nothing has been done that would have to be undone, and an import could swallow an exception. But a program may
+    # read the output, and what moves on a terminal hides the cursor there.
+    with contextlib.suppress(OSError):
+        if wants_json(sys.argv[1:]) and not _printed:
+            os.write(_STANDARD_OUTPUT, (_DOCUMENT % signal.Signals(signum).name).encode())
     with contextlib.suppress(OSError):
         if os.isatty(_STANDARD_ERROR) and os.environ.get("TERM") != "dumb":
             os.write(_STANDARD_ERROR, _SHOW_CURSOR)

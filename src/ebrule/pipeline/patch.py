@@ -24,15 +24,17 @@ _INDEX = re.compile(r"[0-9]{1,9}")
 _OF_THE_FILE = ("kind", "id", "version")
 SET = "--set"
 """The name of the source that all assignments are together."""
+_SHOWN = 10
 _HINT = "A path looks like priority, targets[crm].url or conditions[0].value."
 
 
 class Assignment(NamedTuple):
-    """What is to stand at a path; ``secrets`` is what the environment put into it."""
+    """What is to stand at a path; ``secrets`` is what the environment put into it, ``typed`` the path as text."""
 
     path: tuple[str, ...]
     value: Any
     secrets: frozenset[str]
+    typed: str
 
 
 def parse_assignment(text: str, environ: Mapping[str, str]) -> Assignment:
@@ -62,7 +64,7 @@ def parse_assignment(text: str, environ: Mapping[str, str]) -> Assignment:
     except InvalidRuleError as error:
         problems = [problem._replace(line=None, column=None, path=path) for problem in error.problems]
         raise _wrong(problems, f"--set {name}") from None
-    return Assignment(path, document.data["value"], document.secrets)
+    return Assignment(path, document.data["value"], document.secrets, name)
 
 
 _OPTIONS = {"kind": "kind", "id": "rule-id", "version": "expect-version"}
@@ -86,7 +88,11 @@ def patched(document: Document, shape: Shape, assignments: Iterable[Assignment])
     """
     data, paths, secrets = deepcopy(document.data), set(document.assigned), set(document.secrets)
     for assignment in assignments:
-        path = assign(data, shape, assignment)
+        try:
+            path = assign(data, shape, assignment)
+        except InvalidRuleError as error:
+            error.problems = tuple(without_secrets(problem, document.secrets) for problem in error.problems)
+            raise
         # Where a list lost an element, the others no longer stand where the text has them.
         paths.add(path[:-1] if assignment.value is None and isinstance(path[-1], int) else path)
         secrets |= assignment.secrets
@@ -167,9 +173,9 @@ def _kept(assignment: Assignment, shape: Shape, present: Any) -> Any:
     if assignment.value is not KEEP:
         return assignment.value
     path: Path = ()
-    for step in assignment.path:
+    for _ in assignment.path:
         try:
-            place = _place(present, shape, path, step)
+            place = _place(present, shape, path, assignment)
         except InvalidRuleError:
             return None
         path, present = (*path, place), present.get(place) if isinstance(present, dict) else present[place]
@@ -192,15 +198,15 @@ def assign(data: Any, shape: Shape, assignment: Assignment) -> Path:
         InvalidRuleError: the path leads nowhere.
     """
     path: Path = ()
-    for step in assignment.path[:-1]:
-        place = _place(data, shape, path, step)
+    for _ in assignment.path[:-1]:
+        place = _place(data, shape, path, assignment)
         path = (*path, place)
         if isinstance(data, dict) and data.get(place) is None:
             if assignment.value is None:
                 return path  # there is nothing to take away
             data[place] = {}
         data = data[place]
-    place = _place(data, shape, path, assignment.path[-1])
+    place = _place(data, shape, path, assignment)
     if assignment.value is None and isinstance(data, list):
         del data[int(place)]
     elif assignment.value is None and path:
@@ -210,19 +216,23 @@ def assign(data: Any, shape: Shape, assignment: Assignment) -> Path:
     return (*path, place)
 
 
-def _place(data: Any, shape: Shape, path: Path, step: str) -> str | int:
-    """Return the key or the index that a step means in ``data``, which stands at ``path``."""
-    where = path_text(path)
+def _place(data: Any, shape: Shape, path: Path, assignment: Assignment) -> str | int:
+    """Return the key or the index that the assignment's next step means in ``data``, which stands at ``path``."""
+    where, step = path_text(path), assignment.path[len(path)]
     if isinstance(data, dict):
         return step
     key = shape.keyed.get(where)
-    for index, item in enumerate(data if isinstance(data, list) else ()):
-        if key and isinstance(item, dict) and item.get(key) == step:
-            return index
-    if isinstance(data, list) and _INDEX.fullmatch(step) and int(step) < len(data):
+    elements = data if isinstance(data, list) else []
+    known = [item.get(key) if key and isinstance(item, dict) else None for item in elements]
+    if step in known:
+        return known.index(step)
+    if _INDEX.fullmatch(step) and int(step) < len(elements):
         return int(step)
     message = f"{where} has no element {step}" if isinstance(data, list) else f"{where} has no parts"
-    raise _wrong([Problem("no-such-path", message, (*path, step), hint=_HINT)], SET)
+    names = [str(name) for name in known if name is not None]
+    others = " and others" if len(names) > _SHOWN else ""
+    hint = f"There are: {', '.join(names[:_SHOWN])}{others}." if names else _HINT
+    raise _wrong([Problem("no-such-path", message, (*path, step), hint=hint)], f"{SET} {assignment.typed}")
 
 
 def _wrong(problems: list[Problem], name: str) -> InvalidRuleError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from command_line import HANG_GUARD_SECONDS
+from ledgers import LedgerWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,16 +201,56 @@ def completed(command_line: CommandLine, *words: str) -> list[str]:
         (("show", "--profile", "ni"), ["night"]),
         (("show", "--kind", "eventbridge-"), ["eventbridge-source"]),
         (("show", "--region", "eu-west"), ["eu-west-1", "eu-west-2"]),
+        (("audit", "show", "--result", "up"), ["updated"]),
+        (("audit", "show", "--kind", "tr"), ["trigger"]),
+        (("explain", "prior"), ["priority-range"]),
+        (("sandbox", "serve", "--fault", "status-"), ["status-after"]),
     ],
-    ids=["profile", "kind", "region"],
+    ids=str,
 )
 def test_names_that_this_machine_knows_are_completed(
     ebrule: CommandLine, words: tuple[str, ...], expected: list[str]
 ) -> None:
-    """Profiles of the files, kinds, and regions."""
+    """Profiles of the files, kinds, regions, results, ids of problems, and the sandbox's faults."""
     profile_file(ebrule)
 
     assert expected == completed(ebrule, *words)
+
+
+@pytest.mark.parametrize("words", [("audit", "show", "--rule-id"), ("rollback", "--rule-id"), ("show",)], ids=str)
+def test_rules_of_the_ledger_are_completed(offline: CommandLine, words: tuple[str, ...]) -> None:
+    """The newest first, each once, and no text that is no id."""
+    offline.state.mkdir()
+    write_ledger(offline.ledger)
+
+    assert ["night", "night-audit", "night-2"] == completed(offline, *words, "ni")
+
+
+def test_rules_of_another_ledger_are_completed(offline: CommandLine) -> None:
+    """The ledger may have been named before."""
+    write_ledger(offline.folder / "other.jsonl")
+    found = completed(offline, "audit", "show", "--audit-log", "other.jsonl", "--rule-id", "ni")
+
+    assert ["night", "night-other", "night-2"] == found
+
+
+def write_ledger(path: Path) -> None:
+    """Write a ledger of several rules, one of them with a name that no rule can have."""
+    ledger = LedgerWriter(path)
+    for number, rule_id in enumerate(["night", "night-2", "day", f"night-{path.stem}", "night$(reboot)", "night"]):
+        ledger.update(number, rule_id=rule_id)
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_an_option_and_its_value_in_one_word_are_completed(offline: CommandLine, shell: str) -> None:
+    """Shells that take ``--region=eu`` for one word are offered the whole of it."""
+    offline.environ |= {
+        "_EBRULE_COMPLETE": f"complete_{shell}",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "_TYPER_COMPLETE_ARGS": "ebrule show x --region=eu-west-1",
+    }
+
+    assert "--region=eu-west-1" in offline().out
 
 
 def test_completion_never_fails(offline: CommandLine) -> None:

@@ -228,6 +228,9 @@ COMPLETED = {
     "ebrule show x --profile ni": ["night"],
     "ebrule show x --region eu-west-1": ["eu-west-1"],
     "ebrule update --on-conflict m": ["merge"],
+    "ebrule show x --region = eu-west-1": ["eu-west-1"],
+    "ebrule show x --kind = tr": ["trigger"],
+    "ebrule show x --output = j": ["json"],
     "ebrule update --web": ["--webhook-format", "--webhook-url"],
 }
 
@@ -260,3 +263,14 @@ def test_bash_completes_names_that_this_machine_knows(offline: CommandLine, type
     )
 
     assert COMPLETED[typed] == sorted(done.stdout.split())
+
+
+@pytest.mark.parametrize("option", ["--show-completion", "--install-completion"])
+def test_completion_is_for_the_shell_that_asks(offline: CommandLine, option: str) -> None:
+    """Another shell's name is not passed over in silence: the command that prints its script is told."""
+    ran = offline(option, "zsh")
+
+    assert (2, "") == (ran.code, ran.out)
+    assert "_EBRULE_COMPLETE=source_zsh ebrule\n" in ran.err
+    offline.environ["_EBRULE_COMPLETE"] = "source_zsh"
+    assert "#compdef ebrule\n" in offline().out

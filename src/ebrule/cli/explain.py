@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ebrule.cli import options as o
+from ebrule.cli.completion import complete_problem
 from ebrule.cli.guide import folded
 from ebrule.cli.render import Screen
 
@@ -81,7 +82,10 @@ def _show(screen: Screen, diagnostic: Diagnostic) -> None:
 
 def command(
     problem_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="What stands in brackets behind error or warning.")
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help="What stands in brackets behind error or warning.", autocompletion=complete_problem
+        ),
     ] = None,
     output: o.OutputOption = o.Output.TEXT,
 ) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import textwrap
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from typer import TyperException
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from ebrule.cli.completion import join_option, option_in_word
 from ebrule.errors import UsageError
 from ebrule.spelling import did_you_mean, nearest
 
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from typer._click.core import Command, Context, Parameter
+    from typer._click.shell_completion import CompletionItem
 
 HELP_COLUMNS = 80
 """How wide help is at most; on a terminal with fewer columns it is folded."""
 
+_OF_THIS_SHELL = ("--install-completion", "--show-completion")
 _ONE_LINE_EACH = 10_000
 _DEEPEST = 6
 _EXPECTED = re.compile(r"Input should be ([^,]*).*", re.DOTALL)
@@ -35,6 +39,13 @@ class GuidingOption(TyperOption):
         source = ctx.get_parameter_source(self.name)
         is_default = source is not None and source.name == "DEFAULT"
         return value if is_default and not self.required else super().process_value(ctx, value)
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """Return what completes the value, and with it the option where that stands in the same word."""
+        found = super().shell_complete(ctx, incomplete)
+        for item in found:
+            item.value = option_in_word(os.environ) + item.value
+        return found
 
 
 class GuidingCommand(TyperCommand):
@@ -63,6 +74,18 @@ class GuidingCommand(TyperCommand):
 
 class GuidingGroup(TyperGroup):
     """A group whose help fits the terminal, and which asks whether another command was meant; its options are flags."""
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Run a command line, or complete one, however the shell cut it into words."""
+        join_option(os.environ)
+        return super().main(*arguments, **settings)
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Read the arguments; raise :class:`UsageError` for a shell's name, which Typer would take no notice of."""
+        if args[1:] and args[0] in _OF_THIS_SHELL:
+            hint = "For another one, such as zsh: _EBRULE_COMPLETE=source_zsh ebrule"
+            raise UsageError(f"{args[0]} is for the shell that it is typed in, and takes no name", hint=hint)
+        return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Context) -> list[Parameter]:
         """Return the flags, each of which is False where it is not given: of None, Typer would ask pydantic."""

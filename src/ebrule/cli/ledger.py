@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ebrule.cli.completion import beginning, complete_kind, complete_rule
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -16,8 +18,18 @@ if TYPE_CHECKING:
     from ebrule.core.audit import AuditLog
     from ebrule.core.operations import RecordedOperation
 
-RuleId = Annotated[str | None, typer.Option("--rule-id", metavar="ID", help="Only this rule.")]
-Kind = Annotated[str | None, typer.Option("--kind", "-k", metavar="KIND", help="Only rules of this kind.")]
+
+def _complete_result(incomplete: str) -> list[str]:
+    return beginning(RESULTS, incomplete)
+
+
+RuleId = Annotated[
+    str | None, typer.Option("--rule-id", metavar="ID", help="Only this rule.", autocompletion=complete_rule)
+]
+Kind = Annotated[
+    str | None,
+    typer.Option("--kind", "-k", metavar="KIND", help="Only rules of this kind.", autocompletion=complete_kind),
+]
 Since = Annotated[
     str | None,
     typer.Option("--since", metavar="TIME", help="Only what began then or later: 2026-01-05, 2026-01-05T08:00, 7d."),
@@ -32,6 +44,7 @@ Result = Annotated[
         "--result",
         metavar="RESULT",
         help="Only what ended so; may be repeated. Also: open, pending (an event to be delivered).",
+        autocompletion=_complete_result,
     ),
 ]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
-from ebrule.cli.completion import complete_kind, complete_profile, complete_region
+from ebrule.cli.completion import complete_kind, complete_profile, complete_region, complete_rule
 from ebrule.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,10 @@ class OnConflict(str, enum.Enum):
 
 
 RuleIdOption = Annotated[
-    str | None, typer.Option("--rule-id", metavar="ID", help="The rule; by default what the file says.")
+    str | None,
+    typer.Option(
+        "--rule-id", metavar="ID", help="The rule; by default what the file says.", autocompletion=complete_rule
+    ),
 ]
 FileOption = Annotated[
     str | None, typer.Option("--file", "-f", metavar="FILE", help="The rule file; - is standard input.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ebrule.cli import options as o
+from ebrule.cli.completion import complete_rule
 from ebrule.cli.render import Screen
 from ebrule.cli.update import run
 
@@ -57,7 +58,7 @@ class RollbackCommand(NamedTuple):
 def command(
     change: o.Change,
     connection: o.Connection,
-    rule_id: Annotated[str, typer.Option("--rule-id", metavar="ID", help="The rule.")],
+    rule_id: Annotated[str, typer.Option("--rule-id", metavar="ID", help="The rule.", autocompletion=complete_rule)],
     to_version: Annotated[
         int | None,
         typer.Option("--to-version", metavar="N", min=0, help="The state to go back to; by default one update back."),

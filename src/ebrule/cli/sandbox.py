@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ebrule.cli.completion import complete_fault
 from ebrule.cli.render import Screen
 
 if TYPE_CHECKING:
@@ -106,7 +107,10 @@ def serve_command(
         float, typer.Option("--latency-ms", metavar="MS", min=0, help="Added to every answer.")
     ] = 0.0,
     fault: Annotated[
-        list[str] | None, typer.Option("--fault", metavar="KIND[:KEY=VALUE,…]", help="Misbehave; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--fault", metavar="KIND[:KEY=VALUE,…]", help="Misbehave; repeatable.", autocompletion=complete_fault
+        ),
     ] = None,
 ) -> int:
     return run_serve(ServeCommand(host, port, latency_ms, fault or []), Screen())

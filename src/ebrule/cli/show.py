@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ebrule.cli import options as o
+from ebrule.cli.completion import complete_rule
 from ebrule.cli.connection import opened
 from ebrule.cli.render import Screen, one_line, value_text
 
@@ -170,7 +171,7 @@ def _item_text(value: Any) -> str:
 @o.with_groups
 def command(
     connection: o.Connection,
-    rule_id: Annotated[str, typer.Argument(metavar="ID", help="The rule.")],
+    rule_id: Annotated[str, typer.Argument(metavar="ID", help="The rule.", autocompletion=complete_rule)],
     kind: o.KindWithoutFile = None,
     reveal: Annotated[bool, typer.Option("--reveal", help="Print secrets as they are.")] = False,
     output: Annotated[o.ShowOutput, typer.Option("--output", "-o", help="How to print it.")] = o.ShowOutput.TEXT,

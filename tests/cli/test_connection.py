@@ -64,6 +64,30 @@ def test_without_any_org_the_ways_to_one_are_told(offline: CommandLine) -> None:
         assert way in ran.err
 
 
+@pytest.mark.parametrize(
+    ("given", "said", "to_set"),
+    [
+        (
+            {"GENESYSCLOUD_OAUTHCLIENT_ID": "i", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "s"},
+            "no org to talk to: GENESYSCLOUD_REGION is not set",
+            "Set GENESYSCLOUD_REGION",
+        ),
+        (
+            {"GENESYSCLOUD_REGION": "eu-west-1", "GENESYSCLOUD_OAUTHCLIENT_ID": "i"},
+            "no credentials for eu-west-1: GENESYSCLOUD_OAUTHCLIENT_SECRET is not set",
+            "Set GENESYSCLOUD_OAUTHCLIENT_SECRET",
+        ),
+    ],
+    ids=["region", "secret"],
+)
+def test_only_what_lacks_is_asked_for(offline: CommandLine, given: dict[str, str], said: str, to_set: str) -> None:
+    """Who has set most of it reads the one variable that is missing, and no other."""
+    offline.environ |= given
+
+    ran = offline("show", "demo-rule")
+    assert (4, [f"error: {said}", to_set]) == (ran.code, ran.err.splitlines()[:2])
+
+
 def test_a_profile_that_is_not_there_is_wrong_usage(ebrule: CommandLine) -> None:
     """The nearest one is suggested, also where no command can be meant without it."""
     profile_file(ebrule)

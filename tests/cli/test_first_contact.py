@@ -171,6 +171,7 @@ LEFT_OUT = {
     "audit report": "ebrule audit report --out report.html",
     "webhook send": "ebrule webhook send --rule-id demo-rule",
     "update": "ebrule update --file rule.yaml",
+    "update --set priority=5": "Add --rule-id ID, as in: --rule-id demo-rule",
     "diff": "ebrule diff --file rule.yaml",
     "validate": "ebrule validate rule.yaml",
     "list": "ebrule list --kind trigger",

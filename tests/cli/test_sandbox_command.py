@@ -28,10 +28,11 @@ def test_the_region_sandbox_needs_nothing_else(offline: CommandLine) -> None:
 
 
 def test_the_environment_can_choose_the_sandbox(offline: CommandLine) -> None:
-    """``GENESYSCLOUD_REGION=sandbox`` does the same."""
-    offline.environ["GENESYSCLOUD_REGION"] = "sandbox"
+    """``GENESYSCLOUD_REGION=sandbox`` does the same, in capitals too."""
+    offline.environ["GENESYSCLOUD_REGION"] = "SANDBOX"
 
-    assert offline("show", "demo-rule").code == 0
+    ran = offline("show", "demo-rule")
+    assert (0, True) == (ran.code, "(eventbridge, sandbox, version 7)" in ran.out)
 
 
 def test_a_sandbox_that_is_served_goes_before_a_region_of_the_environment(

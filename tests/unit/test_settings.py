@@ -358,6 +358,8 @@ def test_the_gc_clis_file_is_looked_at_only_where_it_is_needed(home: Path) -> No
         ({}, {"GENESYSCLOUD_REGION": SANDBOX, "EBRULE_API_URL": "http://127.0.0.1:8080"}, False),
         ({"api_url": "http://127.0.0.1:8080"}, {"GENESYSCLOUD_REGION": SANDBOX}, False),
         ({"region": SANDBOX}, {"EBRULE_API_URL": "https://api.example"}, True),
+        ({"region": " SandBox "}, {}, True),
+        ({}, {"GENESYSCLOUD_REGION": "SANDBOX"}, True),
         ({"profile": "prod"}, {}, False),
     ],
     ids=str,
@@ -444,8 +446,18 @@ def test_without_an_org_there_are_settings() -> None:
     ids=["secret", "id", "both"],
 )
 def test_partial_credentials_name_what_is_missing(environ: dict[str, str], named: str) -> None:
-    """The message is the variable to set, and the org that it is missing for."""
-    assert missing(environ, region="eu-west-1").message == f"no credentials for eu-west-1: {named}"
+    """The message is the variable to set, and the org that it is missing for; what is there is not asked for."""
+    error = missing(environ, region="eu-west-1")
+    assert error.message == f"no credentials for eu-west-1: {named}"
+    assert (error.hint or "").startswith(f"Set {named.partition(' is ')[0].partition(' are ')[0]}\n")
+
+
+@pytest.mark.parametrize("environ", [CREDENTIALS, {"GENESYSCLOUD_ACCESS_TOKEN": "token"}], ids=["client", "token"])
+def test_where_only_the_region_lacks_only_that_is_asked_for(environ: dict[str, str]) -> None:
+    """Who has set the credentials is not told to set them."""
+    error = missing(environ)
+    assert "no org to talk to: GENESYSCLOUD_REGION is not set" == error.message
+    assert (error.hint or "").startswith("Set GENESYSCLOUD_REGION\n(the gc CLI's and Terraform's own variable), ")
 
 
 @pytest.mark.parametrize("token", ["canary\n", "canary\r\nX: y", "canaryß", "canary\x00"], ids=repr)

@@ -188,7 +188,9 @@ class Run:
         said = self._agreed("--rule-id", result.rule_id, file, desired.rule_id)
         if said is None:
             raise UsageError(
-                "which rule? Neither --rule-id nor the file names one", hint="--rule-id ID", code="no-rule-id"
+                "which rule? Neither --rule-id nor a file names one",
+                hint="Add --rule-id ID, as in: --rule-id demo-rule",
+                code="no-rule-id",
             )
         result.rule_id = said
         self._agreed("--expect-version", self.options.expect_version, file, desired.version)

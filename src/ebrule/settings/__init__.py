@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from ebrule.errors import AccessError, UsageError
 from ebrule.rules.registry import KINDS
 from ebrule.settings.configured import configured_kinds
-from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url, domain_of, is_loopback
+from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url, domain_of, is_loopback, is_sandbox
 from ebrule.settings.profiles import Profile, find_profile
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 DEFAULT_DEADLINE = 120.0
 
 NO_ORG = "no org to talk to"
-NO_ORG_HINT = (
-    "Set GENESYSCLOUD_REGION, GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET\n"
-    "(the gc CLI's and Terraform's own variables), choose a profile (--profile NAME),\n"
-    "or try it on the built-in sandbox: --region sandbox"
-)
-
 
 EventFormat = Literal["genesys", "cloudevents"]
 """How an event is laid out: as Genesys Cloud's own events are, or as a CloudEvents 1.0 event."""
@@ -113,7 +107,9 @@ class Settings(NamedTuple):
     def require_org(self) -> Org:
         """Return the org; raises :class:`AccessError`, which names the variables to set, where there is none."""
         if self.org is None:
-            raise self.missing or AccessError(NO_ORG, hint=NO_ORG_HINT, code="no-credentials")
+            raise self.missing or AccessError(
+                NO_ORG, hint=_what_to_set(_REGION[0], _ID[0], _SECRET[0]), code="no-credentials"
+            )
         return self.org
 
 
@@ -174,7 +170,7 @@ def wants_sandbox(options: Options, environ: Mapping[str, str]) -> bool:
     """Return whether the built-in sandbox is asked for; raises :class:`UsageError` as :func:`load_settings` does."""
     place = _place(options, environ, _profile(options, environ))
     # Beside a URL only the option says so: a region that a shell still has set does not hide where the URL leads.
-    return options.region == SANDBOX or (place.region == SANDBOX and not place.api_url)
+    return is_sandbox(options.region) or (is_sandbox(place.region) and not place.api_url)
 
 
 def state_dir_of(options: Options, environ: Mapping[str, str]) -> Path:
@@ -223,9 +219,18 @@ class _Credentials(NamedTuple):
 
     @property
     def absent(self) -> list[str]:
+        """What lacks, as its source calls it."""
+        return self._lacking(self.names)
+
+    @property
+    def to_set(self) -> list[str]:
+        """The variables that would make up for what lacks."""
+        return self._lacking((_ID[0], _SECRET[0]))
+
+    def _lacking(self, names: tuple[str, str]) -> list[str]:
         if self.access_token:
             return []
-        pairs = zip(self.names, (self.client_id, self.client_secret), strict=True)
+        pairs = zip(names, (self.client_id, self.client_secret), strict=True)
         return [name for name, value in pairs if not value]
 
 
@@ -240,7 +245,7 @@ def _profile(options: Options, environ: Mapping[str, str]) -> Profile | None:
 def _place(options: Options, environ: Mapping[str, str], profile: Profile | None) -> _Place:
     region = options.region or _first(environ, *_REGION)
     # A region that was asked for by option names both hosts, whatever the environment says of them.
-    urls = {} if options.region not in (None, SANDBOX) else environ
+    urls = environ if options.region is None or is_sandbox(options.region) else {}
     place = _Place(
         region, options.api_url or urls.get("EBRULE_API_URL"), options.login_url or urls.get("EBRULE_LOGIN_URL")
     )
@@ -283,10 +288,11 @@ def _urls(place: _Place) -> tuple[str, str]:
 def _org(
     options: Options, environ: Mapping[str, str], profile: Profile | None
 ) -> tuple[Org | None, AccessError | None]:
-    place = _place(options, environ, profile)
+    place, who = _place(options, environ, profile), _credentials(options, environ, profile)
     if not place.is_told:
-        why = f"{NO_ORG}: {profile} has no region" if profile else NO_ORG
-        return None, AccessError(why, hint=NO_ORG_HINT, code="no-credentials")
+        lacking = f"{profile} has no region" if profile else f"{_REGION[0]} is not set"
+        why = f"{NO_ORG}: {lacking}" if profile or not who.absent else NO_ORG
+        return None, AccessError(why, hint=_what_to_set(_REGION[0], *who.to_set), code="no-credentials")
     try:
         api_url, login_url = _urls(place)
     except UsageError as error:
@@ -294,8 +300,7 @@ def _org(
         raise
 
     name = _name_of(api_url, options.region)
-    who = _credentials(options, environ, profile)
-    reason, hint = None, NO_ORG_HINT
+    reason, hint = None, None
     if who.access_token:
         token = who.access_token.get_secret_value()
         if not token.isascii() or not token.isprintable() or " " in token:
@@ -306,14 +311,24 @@ def _org(
         hint = "A profile needs client_id and client_secret, or an access_token; a login in a browser will not do."
     elif who.absent:
         reason = f"{' and '.join(who.absent)} {'is' if len(who.absent) == 1 else 'are'} not set"
+        hint = _what_to_set(*who.to_set)
     if reason:
         return None, AccessError(f"no credentials for {name}: {reason}", hint=hint, code="no-credentials")
     return Org(name, api_url, login_url, who.client_id, who.client_secret, who.access_token, who.source), None
 
 
+def _what_to_set(*variables: str) -> str:
+    *others, last = variables
+    listed = f"{', '.join(others)} and {last}" if others else last
+    return (
+        f"Set {listed}\n(the gc CLI's and Terraform's own variable{'s' if others else ''}), "
+        "choose a profile (--profile NAME),\nor try it on the built-in sandbox: --region sandbox"
+    )
+
+
 def _warnings(options: Options, environ: Mapping[str, str], profile: Profile | None, org: Org | None) -> Iterator[str]:
     """Tell what of environment and profile is not what it looks like."""
-    is_told_twice = _first(environ, *_REGION) == SANDBOX and not (options.region or options.api_url)
+    is_told_twice = is_sandbox(_first(environ, *_REGION)) and not (options.region or options.api_url)
     if org is not None and is_told_twice and not is_loopback(urlsplit(org.api_url).hostname or ""):
         yield f"EBRULE_API_URL of the environment goes before its region {SANDBOX}: this is {org.name}"
     if profile is None:
@@ -335,7 +350,7 @@ def _warnings(options: Options, environ: Mapping[str, str], profile: Profile | N
 def _name_of(api_url: str, region: str | None) -> str:
     host = urlsplit(api_url).netloc
     by_host = {f"api.{domain}": name for name, domain in REGIONS.items()}
-    return by_host.get(host) or (SANDBOX if region == SANDBOX else host)
+    return by_host.get(host) or (SANDBOX if is_sandbox(region) else host)
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

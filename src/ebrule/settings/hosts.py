@@ -34,6 +34,11 @@ SANDBOX = "sandbox"
 """The region of the built-in sandbox; whoever starts it passes its URL as well."""
 
 
+def is_sandbox(region: str | None) -> bool:
+    """Return whether a region is the built-in sandbox, spelled as loosely as any other may be."""
+    return region is not None and region.strip().lower() == SANDBOX
+
+
 def domain_of(region: str) -> str:
     """Return the domain of an AWS region, or of what people paste: ``api.mypurecloud.ie``, the address of the web app.
 

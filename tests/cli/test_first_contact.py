@@ -128,6 +128,34 @@ MISTYPED = {
         "See: ebrule show --help",
     ),
     "show x --ruleid y": ('"--ruleid" is no option of ebrule show', "See: ebrule show --help"),
+    "--region sandbox show x": (
+        '"--region" is no option of ebrule',
+        "It goes behind the command: ebrule COMMAND --region …",
+        "See: ebrule --help",
+    ),
+    "audit --last 3 show": (
+        '"--last" is no option of ebrule audit',
+        "It goes behind the command: ebrule audit COMMAND --last …",
+        "See: ebrule audit --help",
+    ),
+    "update examples/rule.yaml --region sandbox": (
+        'unexpected argument "examples/rule.yaml"',
+        "Type: ebrule update --file examples/rule.yaml",
+        "See: ebrule update --help",
+    ),
+    "diff demo-rule rule.yaml": (
+        'unexpected argument "demo-rule"',
+        "Type: ebrule diff --rule-id demo-rule --file rule.yaml",
+        "See: ebrule diff --help",
+    ),
+    "update a.yaml b.yaml": (
+        'unexpected argument "a.yaml"',
+        "See: ebrule update --help",
+    ),
+    "show demo-rule other": (
+        'unexpected argument "other"',
+        "See: ebrule show --help",
+    ),
     "update --set": ("option '--set' requires an argument", "See: ebrule update --help"),
     "audit report --out": ("option '--out' requires an argument", "See: ebrule audit report --help"),
     "diff --exit-code=1": ("option '--exit-code' does not take a value", "See: ebrule diff --help"),

@@ -60,12 +60,16 @@ class GuidingCommand(TyperCommand):
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Read the arguments; raise :class:`UsageError` for what Typer cannot read and does not tell the command of."""
+        ctx.allow_extra_args = True
         try:
-            return super().parse_args(ctx, args)
+            unread = super().parse_args(ctx, args)
         except TyperException as error:
             if getattr(error, "ctx", None) is not None:
                 raise
             raise usage_error(error, ctx) from error
+        if unread and not ctx.resilient_parsing:
+            raise _without_option(ctx, unread)
+        return unread
 
     def get_help(self, ctx: Context) -> str:
         """Return the help, folded where the terminal is narrow."""
@@ -173,6 +177,8 @@ def usage_error(error: TyperException, context: Context | None = None) -> UsageE
     hint = f"See: {path} --help"
     if option := getattr(error, "option_name", None) if hasattr(error, "possibilities") else None:
         message = f'"{option}" is no option of {path}'
+        if isinstance(command, TyperGroup) and _is_below(option, command):
+            return UsageError(message, hint=f"It goes behind the command: {path} COMMAND {option} …\n{hint}")
         if argument := _argument_meant(option, command.get_params(context)):
             return UsageError(message, hint=f"Give the {argument.lower()} alone: {path} {argument}\n{hint}")
         known = [name for each in command.get_params(context) if isinstance(each, TyperOption) for name in each.opts]
@@ -180,6 +186,29 @@ def usage_error(error: TyperException, context: Context | None = None) -> UsageE
     if hasattr(error, "param_type") and (example := _example(command)):
         hint = f"For example: {example}\n{hint}"
     return UsageError(message, hint=hint)
+
+
+def _is_below(option: str, group: TyperGroup) -> bool:
+    """Return whether a command of the group has the option, or one in a group below."""
+    return any(
+        _is_below(option, command)
+        if isinstance(command, TyperGroup)
+        else any(option in each.opts for each in command.params)
+        for command in group.commands.values()
+    )
+
+
+def _without_option(context: Context, words: list[str]) -> UsageError:
+    """Return the error for words that stand alone where the command takes none: a file or an id lacks its option."""
+    from ebrule.cli.options import as_typed
+
+    path, parameters = context.command_path, context.command.get_params(context)
+    free = {name for each in parameters if context.params.get(each.name or "") is None for name in each.opts}
+    meant = {"--file" if word == "-" or {".", "/"} & set(word) else "--rule-id": word for word in words}
+    hint = f"See: {path} --help"
+    if len(meant) == len(words) and meant.keys() <= free:
+        hint = f"Type: {path} {as_typed(meant)}\n{hint}"
+    return UsageError(f'unexpected argument "{words[0]}"', hint=hint)
 
 
 def _argument_meant(option: str, parameters: list[Parameter]) -> str | None:

@@ -109,6 +109,12 @@ def test_the_json_document_of_an_update(ebrule: CommandLine) -> None:
         ["update", "--file", "rule.yaml", "--expect-version", "3"],
         ["show", "nowhere"],
         ["diff", "--file", "nowhere.yaml"],
+        ["validate", "rule.yaml", "--frob"],
+        ["list", "--kind", "nowhere"],
+        ["auth", "status", "--frob"],
+        ["audit", "verify", "--audit-log", "nowhere.jsonl"],
+        ["audit", "resolve", "--audit-log", "nowhere.jsonl"],
+        ["explain", "nowhere"],
     ],
     ids=" ".join,
 )

@@ -11,8 +11,8 @@ from pathlib import Path
 from ebrule import EbruleError, Options, UpdateOptions, load_settings, update_rule
 
 rule_file = Path(__file__).with_name("rule.yaml")
-settings = load_settings(Options(), os.environ)
 try:
+    settings = load_settings(Options(), os.environ)
     result = update_rule(settings, rule_file, UpdateOptions(reason="CHG-1042"))
 except EbruleError as error:
     sys.exit(f"{error.message} {error.hint or ''}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,8 @@ from readme import DIAGNOSTICS, README, ROOT, blocks, diagnostics, outputs
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from command_line import CommandLine
 
 
 @pytest.mark.loopback
@@ -46,6 +50,29 @@ def test_every_link_leads_somewhere() -> None:
     assert [] == [(path, anchor) for path, anchor in links if not path and anchor not in headings]
     files = [path for path, _ in links if path] + re.findall(r' src="([^"]*)"', text)
     assert [] == [path for path in files if not (ROOT / path).exists()]
+
+
+def test_every_example_is_told_of() -> None:
+    """The table of examples has a line for each file."""
+    index = ROOT / "examples" / "README.md"
+    told = index.read_text()
+
+    assert [index] == [file for file in index.parent.iterdir() if f"`{file.name}`" not in told]
+
+
+@pytest.mark.parametrize("program", ["README", "example"])
+def test_the_programs_in_python_tell_what_is_wrong_with_their_settings(offline: CommandLine, program: str) -> None:
+    """Where no org can be made of them, both end in the words of an error, and not in a traceback."""
+    offline.environ["EBRULE_PROFILE"] = "nowhere"
+    (block,) = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    text = block if program == "README" else (ROOT / "examples" / "update_from_python.py").read_text()
+    command = [sys.executable, offline.file("program.py", text)]
+    ran = subprocess.run(
+        command, cwd=offline.folder, env=offline.environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert "'nowhere'" in ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_the_test_command_is_the_one_that_ci_calls() -> None:

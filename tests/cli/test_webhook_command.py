@@ -449,5 +449,5 @@ def test_an_endpoint_that_is_not_there_is_told(offline: CommandLine) -> None:
         ran = offline("webhook", "test", "--webhook-url", f"http://127.0.0.1:{port}/in")
 
     assert ran.code == 7
-    assert "the webhook gave no answer" in ran.err
+    assert f"the webhook at http://127.0.0.1:{port} gave no answer" in ran.err
     assert "proxy or firewall" in ran.err

@@ -313,15 +313,14 @@ def try_endpoint(settings: Settings, *, pace: Pace, hook: Transport | None = Non
         try:
             reply = send(sender, request, pace, limit=min(SECONDS_IN_ALL, pace.left()), hide=endpoint.hide)
         except UntrustedHostError as error:
-            message = f"the webhook's host could not prove who it is: {error}"
+            message = f"the webhook's host, {error.origin}, could not prove who it is: {error}"
             hint = "Where its certificate is a private one, give --ca-file PEM."
             return replace(trial, error=AccessError(message, hint=hint, code="untrusted-webhook"))
         except TransportError as error:
             hint = "Check the host's name, the port, and whether a proxy or firewall stands between."
-            unreachable = UnavailableError(
-                f"the webhook gave no answer: {error}", hint=hint, code="webhook-unreachable"
-            )
-            return replace(trial, error=unreachable)
+            where = f" at {error.origin}" if error.origin else ""
+            message = f"the webhook{where} gave no answer: {error}"
+            return replace(trial, error=UnavailableError(message, hint=hint, code="webhook-unreachable"))
     return replace(trial, status=reply.status, latency_ms=reply.milliseconds, error=_refusal(reply.status, endpoint))
 
 

@@ -262,3 +262,26 @@ def test_all_mistakes_are_told_in_one_run(ebrule: CommandLine) -> None:
     ran = ebrule("update", "--file", ebrule.file("rule.yaml", text), "-o", "json")
 
     assert problems_of(ran.json) == ["unknown-value", "priority-range", "unknown-key"]
+
+
+EMPTY = {
+    "update --rule-id demo-rule --set priority=5 --file": ("--file", "a file, or leave it out"),
+    "update --file rule.yaml --rule-id": ("--rule-id", "a rule's id, or leave it out"),
+    "rollback --rule-id": ("--rule-id", "a rule's id"),
+    "show": ("ID", "a rule's id"),
+    "validate rule.yaml": ("FILE", "a file, or leave it out"),
+    "test rule.yaml --cases": ("--cases", "a file"),
+    "audit show --rule-id": ("--rule-id", "a rule's id, or leave it out"),
+}
+
+
+@pytest.mark.parametrize("typed", EMPTY)
+def test_a_name_that_a_script_left_empty_is_wrong_usage(ebrule: CommandLine, typed: str) -> None:
+    """A variable that is not set makes an empty file's name or id: that is told, and nothing is recorded."""
+    ebrule.rule()
+    ran = ebrule(*typed.split(), "")
+
+    name, wanted = EMPTY[typed]
+    assert (2, "") == (ran.code, ran.out)
+    assert f"error: {name} is empty\nA variable that is not set is empty too. Give {wanted}.\n" == ran.err
+    assert not ebrule.ledger.exists()

@@ -28,6 +28,7 @@ _OF_THIS_SHELL = ("--install-completion", "--show-completion")
 _ONE_LINE_EACH = 10_000
 _DEEPEST = 6
 _EXPECTED = re.compile(r"Input should be ([^,]*).*", re.DOTALL)
+_NAMES = {"FILE": "a file", "RULE": "a file", "ID": "a rule's id"}
 _GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 
 
@@ -67,8 +68,10 @@ class GuidingCommand(TyperCommand):
             if getattr(error, "ctx", None) is not None:
                 raise
             raise usage_error(error, ctx) from error
-        if unread and not ctx.resilient_parsing:
-            raise _without_option(ctx, unread)
+        if not ctx.resilient_parsing:
+            if unread:
+                raise _without_option(ctx, unread)
+            _check_names(ctx)
         return unread
 
     def get_help(self, ctx: Context) -> str:
@@ -186,6 +189,17 @@ def usage_error(error: TyperException, context: Context | None = None) -> UsageE
     if hasattr(error, "param_type") and (example := _example(command)):
         hint = f"For example: {example}\n{hint}"
     return UsageError(message, hint=hint)
+
+
+def _check_names(context: Context) -> None:
+    """Refuse an empty name of a file or a rule: it is what a script gives whose variable is not set."""
+    for each in context.command.get_params(context):
+        given, kind = context.params.get(each.name or ""), (each.metavar or "").strip(".")
+        if kind in _NAMES and (given == "" or (isinstance(given, (list, tuple)) and "" in given)):
+            name = each.opts[0] if isinstance(each, TyperOption) else kind
+            rest = "" if each.required else ", or leave it out"
+            hint = f"A variable that is not set is empty too. Give {_NAMES[kind]}{rest}."
+            raise UsageError(f"{name} is empty", hint=hint, code="empty-name")
 
 
 def _is_below(option: str, group: TyperGroup) -> bool:

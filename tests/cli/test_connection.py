@@ -55,6 +55,23 @@ def test_a_file_that_others_can_read_is_warned_of(ebrule: CommandLine) -> None:
     assert f"chmod 600 {file}" in ran.err
 
 
+@pytest.mark.loopback
+def test_what_goes_before_a_profile_is_warned_of(ebrule: CommandLine) -> None:
+    """One variable goes, and several go, before what the profile that was named says."""
+    url, client = ebrule.environ["EBRULE_API_URL"], dict(ebrule.environ)
+    profile_file(ebrule)
+
+    ebrule.environ["EBRULE_API_URL"] = url
+    one = ebrule(*READ, "-p", "night")
+    ebrule.environ |= client
+    several = ebrule(*READ, "-p", "night")
+
+    says = "before what profile night says\n"
+    names = "GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET"
+    assert f"warning: EBRULE_API_URL of the environment goes {says}" == one.err
+    assert f"warning: EBRULE_API_URL and {names} of the environment go {says}" == several.err
+
+
 def test_without_any_org_the_ways_to_one_are_told(offline: CommandLine) -> None:
     """Variables, profile, sandbox."""
     ran = offline(*READ)

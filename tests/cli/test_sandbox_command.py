@@ -59,6 +59,17 @@ def test_a_reset_puts_the_first_state_back(offline: CommandLine) -> None:
     assert "version 7" in offline("show", "demo-rule", "--region", "sandbox").out
 
 
+def test_a_sandbox_that_cannot_start_says_why_once(offline: CommandLine) -> None:
+    """A state folder that cannot be made is told as one error, with the folder."""
+    offline.environ["EBRULE_STATE_DIR"] = offline.file("file", "")
+
+    ran = offline("show", "demo-rule", "--region", "sandbox")
+    assert 2 == ran.code
+    assert ran.err.startswith("error: the sandbox did not start: ")
+    assert 1 == ran.err.count("error:")
+    assert ran.err.endswith("Its state is kept in file/sandbox.\n")
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_sandbox_is_served_until_a_signal(offline: CommandLine, signum: int) -> None:
     """``ebrule sandbox serve`` tells its address and what to type, and ends cleanly."""

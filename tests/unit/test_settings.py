@@ -399,10 +399,10 @@ def test_an_exposed_file_is_warned_of(profiles: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "environ", "variables"),
+    ("options", "environ", "said"),
     [
-        ({"profile": "prod"}, ENVIRONMENT, " and ".join(ENVIRONMENT)),
-        ({"profile": "prod"}, {"EBRULE_API_URL": "https://a.example"}, "EBRULE_API_URL"),
+        ({"profile": "prod"}, ENVIRONMENT, f"{' and '.join(ENVIRONMENT)} of the environment go"),
+        ({"profile": "prod"}, {"EBRULE_API_URL": "https://a.example"}, "EBRULE_API_URL of the environment goes"),
         ({"profile": "who"}, {"GENESYSCLOUD_REGION": "eu-west-1"}, None),
         ({"profile": "prod", "region": "eu-west-1"}, {"GENESYSCLOUD_REGION": "eu-west-1"}, None),
         ({}, {**ENVIRONMENT, "EBRULE_PROFILE": "prod"}, None),
@@ -410,10 +410,10 @@ def test_an_exposed_file_is_warned_of(profiles: dict[str, str]) -> None:
     ids=["all", "url", "nothing-to-win-over", "region-option", "profile-of-environment"],
 )
 def test_a_profile_that_the_environment_overrules_is_warned_of(
-    profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], variables: str | None
+    profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], said: str | None
 ) -> None:
     """Who names a profile by option may not think of what the shell still has set."""
-    expected = (f"{variables} of the environment go before what profile prod says",) if variables else ()
+    expected = (f"{said} before what profile prod says",) if said else ()
     assert expected == load_settings(Options(**options), {**profiles, **environ}).warnings
 
 

@@ -89,8 +89,9 @@ def _server(state_dir: Path) -> Iterator[str]:
             if not url:
                 process.kill()
                 words = process.stderr.read().strip().splitlines() if process.stderr else []
+                why = words[-1].removeprefix("error: ") if words else "it said nothing"
                 raise UsageError(
-                    f"the sandbox did not start: {words[-1] if words else 'it said nothing'}",
+                    f"the sandbox did not start: {why}",
                     hint=f"Its state is kept in {state_dir}.",
                     code="no-sandbox",
                 )

@@ -344,7 +344,8 @@ def _warnings(options: Options, environ: Mapping[str, str], profile: Profile | N
         variables += (_TOKEN, *_ID, *_SECRET)
     winning = [name for name in variables if environ.get(name)]
     if winning:
-        yield f"{' and '.join(winning)} of the environment go before what profile {profile.name} says"
+        go = "goes" if len(winning) == 1 else "go"
+        yield f"{' and '.join(winning)} of the environment {go} before what profile {profile.name} says"
 
 
 def _name_of(api_url: str, region: str | None) -> str:

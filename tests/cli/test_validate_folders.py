@@ -146,3 +146,15 @@ def test_a_signal_gives_the_cursor_back(offline: CommandLine, signum: signal.Sig
 
     assert process.returncode == 128 + signum
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+
+
+def test_a_file_of_cases_in_a_folder_is_told_as_what_it_is(tree: CommandLine) -> None:
+    """Beside rules it is one mistake, with the command that it is for, and not one for each key of a rule."""
+    tree.file("rules/a.d/cases.yaml", "cases:\n  - {name: a call, event: {}, expect: no-match}\n")
+
+    ran = tree("validate", "rules/a.d")
+
+    assert 3 == ran.code
+    assert "rules/a.d/cases.yaml:1:1: error[unknown-key]: this is a file of cases, and no rule\n" in ran.out
+    assert "      Its cases test a rule: ebrule test RULE --cases FILE\n" in ran.out
+    assert ran.out.endswith("2 files: 1 right, 1 wrong (1 error)\n")

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 TWO_KINDS = "two-kinds"
+_CASES = Problem(
+    "unknown-key",
+    "this is a file of cases, and no rule",
+    ("cases",),
+    hint="Its cases test a rule: ebrule test RULE --cases FILE",
+)
 
 
 class Desired(Protocol):
@@ -183,6 +189,8 @@ def check_document(
     if assignments:
         document = patched(document, the_kind.shape, assignments)
     data = document.data
+    if data.keys() == {"cases"}:
+        raise invalid(document.source, placed_problems(document, [_CASES]), the_kind)
     problems = check_rule(the_kind, data, unless=lambda value: value is KEEP)
     problems += _misplaced_keeps(the_kind, data)
     rule_id = data.get("id")

@@ -18,7 +18,7 @@ _RECORDS_LOOKED_AT = 500
 def join_option(environ: MutableMapping[str, str]) -> None:
     """Take the ``=`` before a value out of the words that bash hands over: it cuts ``--region=eu`` into three words."""
     words = environ.get("COMP_WORDS", "").split("\n")
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError):  # other shells do not count words
         last = int(environ.get("COMP_CWORD", ""))
         if words[last - 1 : last] == ["="] and words[last - 2].startswith("--"):
             del words[last - 1]
@@ -74,7 +74,7 @@ def complete_problem(incomplete: str) -> list[str]:
 def complete_fault(incomplete: str) -> list[str]:
     """Return the kinds of faults of the sandbox that begin so."""
     names: list[str] = []
-    with contextlib.suppress(ImportError):
+    with contextlib.suppress(ImportError):  # the sandbox is an extra
         from ebrule.sandbox.misbehaviour import KINDS
 
         names = list(KINDS)
@@ -84,7 +84,7 @@ def complete_fault(incomplete: str) -> list[str]:
 def complete_rule(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the ids that begin so of the rules that the ledger's last records tell of, the newest first."""
     ids: dict[str, None] = {}
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception):  # nothing completes a word, and no error of a ledger belongs into a prompt
         from ebrule.core.audit import AuditLog
         from ebrule.rules.kind import is_id
         from ebrule.settings import Options, audit_log_of

@@ -49,8 +49,8 @@ _REASONS = {
 class Patience:
     """Sends a request that changes nothing until it is answered, within the run's budget of retries.
 
-    As long as the org answers well, as many requests are out side by side as there are; eight, once one had to be
-    sent again; and after a 429 a single one, which finds out whether the others may go on.
+    As long as the org answers well, sixteen requests are out side by side; eight, once one had to be sent again; and
+    after a 429 a single one, which finds out whether the others may go on.
     """
 
     def __init__(self, pace: Pace, retries: int = MAX_RETRIES) -> None:

@@ -102,7 +102,7 @@ def _finite(text: str) -> float:
 class TransportError(Exception):
     """No usable reply came. The text says why, in words for a person.
 
-    ``origin`` is where the request was to go, such as ``https://api.mypurecloud.com``; empty where it did not leave.
+    ``origin`` is where the request was to go, such as ``https://api.mypurecloud.com``; empty where none was tried.
     """
 
     origin = ""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ebrule.pipeline.history import Drift
     from ebrule.pipeline.operation import UpdateResult
-    from ebrule.rules.changes import Change
+    from ebrule.rules.diff import Change
 
 _SIGN_STYLES = {"+": "added", "-": "removed", "~": "changed", "=": "faint"}
 WIDEST = 60

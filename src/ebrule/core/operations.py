@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ebrule.errors import ExitCode
-from ebrule.rules.changes import Change
+from ebrule.rules.diff import Change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

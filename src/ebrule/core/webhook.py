@@ -25,7 +25,7 @@ from ebrule.core.retry import Backoff, retry_after
 from ebrule.core.transport import HttpxTransport, host_of
 from ebrule.errors import UsageError
 from ebrule.redaction import Redactor
-from ebrule.rules.changes import canonical
+from ebrule.rules.equivalence import canonical
 from ebrule.settings.hosts import is_loopback
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ebrule.core.validator import writable
 from ebrule.errors import ConflictError, Problem, VersionGoneError
 from ebrule.pipeline.plan import Desired, Plan, invalid, make_plan
-from ebrule.rules.changes import canonical, merge3
+from ebrule.rules.equivalence import canonical
 from ebrule.rules.kind import Rule
+from ebrule.rules.merge import merge3
 
 if TYPE_CHECKING:
     from ebrule.pipeline.history import History

@@ -260,7 +260,7 @@ def announce_rule(
         known = ledger.state_at(rule.id, kind.name, rule.version, region=org.name)
         announced = _announced(ledger, event_id_of(kind, org.name, rule))
         before = previous_version_of(announced) if announced else None
-        if before is None and kind.steps_by_one:
+        if before is None and kind.version_increments_by_one:
             before = rule.version - 1
         event = make_event(
             kind,

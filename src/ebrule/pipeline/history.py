@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ebrule.rules.changes import diff
+from ebrule.rules.diff import diff
 
 if TYPE_CHECKING:
     from ebrule.core.audit import AuditLog, KnownState
     from ebrule.pipeline.plan import Plan
     from ebrule.redaction import Redactor
-    from ebrule.rules.changes import Change
+    from ebrule.rules.diff import Change
     from ebrule.rules.kind import Kind
 
 

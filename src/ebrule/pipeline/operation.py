@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ebrule.errors import Problem
     from ebrule.pipeline.history import Drift
     from ebrule.redaction import Redactor
-    from ebrule.rules.changes import Change
+    from ebrule.rules.diff import Change
     from ebrule.rules.kind import Data
 
 SCHEMA_VERSION = 1

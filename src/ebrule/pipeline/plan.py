@@ -10,8 +10,9 @@ from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
 from ebrule.pipeline.patch import Assignment, keeps, patched
 from ebrule.redaction import without_secrets
 from ebrule.rulefile import KEEP, Document, load
-from ebrule.rules.changes import equal, overlay
+from ebrule.rules.equivalence import equivalent
 from ebrule.rules.kind import Kind, Path, Rule, is_id
+from ebrule.rules.overlay import overlay
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 from ebrule.settings.configured import configured_kinds
 from ebrule.spelling import did_you_mean
@@ -145,7 +146,7 @@ class Plan(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether the rule is already as wanted."""
-        return equal(self.kind.shape, self.kind.content(self.base.data), self.wanted)
+        return equivalent(self.kind.shape, self.kind.content(self.base.data), self.wanted)
 
 
 def load_rule(

@@ -19,8 +19,9 @@ from ebrule.core.fetcher import fetch_rule
 from ebrule.core.webhook import Event, make_event
 from ebrule.errors import LedgerError, RuleNotFoundError
 from ebrule.redaction import Redactor, load_key
-from ebrule.rules.changes import equal, holds
+from ebrule.rules.equivalence import equivalent
 from ebrule.rules.kind import Rule, is_id
+from ebrule.rules.merge import contains_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,17 +159,17 @@ class _Resolver:
         if present.version == base:
             return _finding(intent, "not_applied", reason=f"the org still has version {base}")
         maker = self._ledger.maker_of(intent["rule_id"], kind.name, base + 1, region=self._org)
-        if kind.steps_by_one and maker not in (None, intent["operation_id"]):
+        if kind.version_increments_by_one and maker not in (None, intent["operation_id"]):
             return _finding(intent, "not_applied", reason=f"version {base + 1} was made by operation {maker}")
         following = self._state_after(kind, intent, present)
         if following is not None:
-            if equal(kind.shape, self._redactor.restore(intent["after"], following), following):
+            if equivalent(kind.shape, self._redactor.restore(intent["after"], following), following):
                 return _finding(intent, "applied", base + 1, f"version {base + 1} is what was to be sent")
             return _finding(intent, "not_applied", reason=f"version {base + 1} is somebody else's")
         content = kind.content(present.data)
         before, after = self._redactor.restore([intent["before"], intent["after"]], content)
-        if holds(kind.shape, before, after, content):
-            made = base + 1 if kind.steps_by_one else None
+        if contains_changes(kind.shape, before, after, content):
+            made = base + 1 if kind.version_increments_by_one else None
             reason = f"version {present.version} has every change that was to be sent"
             return _finding(intent, "applied", made, reason)
         return _finding(
@@ -183,7 +184,7 @@ class _Resolver:
         Only where each PUT raises the version by one is there just one such version, made by just one PUT.
         """
         version = intent["base_version"] + 1
-        if not kind.steps_by_one:
+        if not kind.version_increments_by_one:
             return None
         if present.version == version:
             return kind.content(present.data)

@@ -36,7 +36,7 @@ from ebrule.pipeline.history import History
 from ebrule.pipeline.operation import Operation, UpdateResult, redact_error, redacted_overlap
 from ebrule.pipeline.plan import Desired, Plan, invalid
 from ebrule.redaction import Redactor, load_key, present_key
-from ebrule.rules.changes import Change, diff
+from ebrule.rules.diff import Change, diff
 from ebrule.rules.kind import Rule, checked_id
 
 if TYPE_CHECKING:

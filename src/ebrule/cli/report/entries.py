@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from ebrule.core.operations import RecordedOperation
-    from ebrule.rules.changes import Change
+    from ebrule.rules.diff import Change
 
 _MOST_UNSETTLED = 20
 _LINK = re.compile(r"https?://[!-~]+")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ebrule.core.reply import Reply, Request
+    from ebrule.system import BootTime
     from sandbox_process import SandboxProcess, StartSandbox
 
 pytestmark = pytest.mark.loopback
@@ -202,6 +203,11 @@ class ClockBehind(SystemClock):
     def now(self) -> datetime:
         """Return the time of an hour ago."""
         return super().now() - timedelta(hours=1)
+
+    def boot(self) -> BootTime | None:
+        """Return the time since the machine's start of an hour ago."""
+        boot = super().boot()
+        return boot and boot._replace(seconds=boot.seconds - 3600)
 
 
 class Cut(HttpxTransport):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ebrule.core.client import as_json
 from ebrule.core.failures import failure, wait
-from ebrule.core.fetcher import fetch_rule, rule_in
+from ebrule.core.fetcher import fetch_recent, rule_in
 from ebrule.core.notices import AskingBack
 from ebrule.core.pace import OutOfTimeError
 from ebrule.core.put_outcome import Evidence, PutOutcome, SentPut, judge_put
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 OnConflict = Literal["merge", "fail", "overwrite"]
 
 NOT_SENT_TRIES = 3
-OLD_STATE_TRIES = 4
 LAST_WORD_SECONDS = 0.25
 
 
@@ -367,19 +366,9 @@ class Updater:
 
     def _read_not_older(self) -> Rule:
         """Read the rule; a state older than one that was seen before is a lagging replica's, and is read again."""
-        for tries in range(1, OLD_STATE_TRIES + 1):
-            present = fetch_rule(self._session.reader, self._kind, self.base.id)
-            if present.version >= self._newest:
-                self._newest = present.version
-                return present
-            if tries < OLD_STATE_TRIES:
-                seconds = CONFLICT_BACKOFF.seconds(tries, self._pace.random)
-                wait(self._pace, seconds, "the org shows an old state", tries + 1, OLD_STATE_TRIES)
-        raise UnavailableError(
-            f"the org shows version {present.version}, older than version {self._newest}, which it had before",
-            hint="Try again later.",
-            code="old-state",
-        )
+        present = fetch_recent(self._session, self._kind, self.base.id, self._newest)
+        self._newest = present.version
+        return present
 
     # --- taint --------------------------------------------------------------------------------------------------------
 

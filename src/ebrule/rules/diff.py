@@ -24,6 +24,12 @@ class Change(NamedTuple):
     after: Any
 
 
+def is_same_place(path: str, other: str) -> bool:
+    """Return whether two paths name the same field, or one of them leads into what the other names."""
+    shorter, longer = sorted((path, other), key=len)
+    return longer.startswith(shorter) and longer[len(shorter) : len(shorter) + 1] in ("", ".", "[")
+
+
 def diff(shape: Shape, before: Data, after: Data) -> list[Change]:
     """Return what leads from one content to another, in the order of the fields."""
     return list(_object_changes(shape, "", before, after))

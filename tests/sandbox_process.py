@@ -29,7 +29,7 @@ _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 @dataclass(frozen=True)
 class Step:
-    """One applied PUT, as the server's own log has it."""
+    """One applied PUT, as the server's own log has it: ``sent`` came in, ``body`` is what was stored of it."""
 
     rule_id: str
     parent: int
@@ -37,6 +37,7 @@ class Step:
     body: str
     client_id: str
     request_id: str | None
+    sent: str
 
 
 class SandboxProcess:
@@ -49,6 +50,8 @@ class SandboxProcess:
         latency_ms: Milliseconds that every request waits first.
         token_seconds: For how long a new token is good.
         client: Id and secret of the OAuth client with every scope, in place of the well-known ones.
+        stores: Ways to store bodies differently than sent, see ``ebrule.sandbox.storing``.
+        echoes: Whether the reply to a PUT shows what was sent.
         arguments: Further command-line arguments.
 
     Raises:
@@ -64,6 +67,8 @@ class SandboxProcess:
         latency_ms: float = 0,
         token_seconds: int = 86_400,
         client: tuple[str, str] | None = None,
+        stores: Sequence[str] = (),
+        echoes: bool = False,
         arguments: Sequence[str] = (),
     ) -> None:
         self.state_dir = state_dir
@@ -73,6 +78,8 @@ class SandboxProcess:
         command += ["--latency-ms", str(latency_ms), "--token-seconds", str(token_seconds)]
         command += [argument for fault in faults for argument in ("--fault", fault)]
         command += ["--client", *client] if client else []
+        command += [argument for way in stores for argument in ("--stores", way)]
+        command += ["--echoes"] if echoes else []
         self._clients: list[httpx.Client] = []
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _close
         self.process = subprocess.Popen(
@@ -124,7 +131,7 @@ class SandboxProcess:
     def history(self, rule_id: str = "demo-rule") -> list[Step]:
         """Read the applied PUTs of a rule from the server's own log, in their order."""
         rows = self._query(
-            "SELECT id, parent, version, body, client_id, request_id FROM history WHERE id = ? ORDER BY seq",
+            "SELECT id, parent, version, body, client_id, request_id, sent FROM history WHERE id = ? ORDER BY seq",
             (rule_id,),
         )
         return [Step(*row) for row in rows]

@@ -30,7 +30,7 @@ from ebrule import EbruleError, Options, Pace, UpdateOptions, load_settings, upd
 from ebrule.core.transport import HttpxTransport
 from ebrule.settings import Network
 from reliability import rivals
-from reliability.history import Claim, Verdict, Version, cells_of, judge, version_of
+from reliability.history import Claim, Verdict, Version, judge, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -215,17 +215,16 @@ class Ground:
 
 
 def prepare(sandbox: SandboxProcess, rule_id: str, targets: Sequence[str]) -> Ground:
-    """Give a rule the targets that are to be edited, by hand."""
+    """Give a rule the targets that are to be edited, by hand; the start is what the sandbox stored of it."""
     path = f"/api/v2/eventbridge/routing/rules/{rule_id}"
     with contextlib.closing(sandbox.client()) as client:
         rule = client.get(path).json()
         rule["targets"] += [{"id": each, "type": "webhook", "url": "https://start.example.com"} for each in targets]
-        reply = client.put(path, json=rule)
-        reply.raise_for_status()
-        rule = reply.json()
-    start = Version(rule["version"] - 1, rule["version"], cells_of(rule))
-    fields = {name: rule[name] for name in _REQUIRED}
-    return Ground(rule_id, start, fields, [target["id"] for target in rule["targets"]])
+        client.put(path, json=rule).raise_for_status()
+    step = sandbox.history(rule_id)[-1]
+    stored = json.loads(step.body)
+    fields = {name: stored[name] for name in _REQUIRED}
+    return Ground(rule_id, version_of(step), fields, [target["id"] for target in stored["targets"]])
 
 
 def user_round(url: str, folder: Path, ground: Ground, writer: int, number: int) -> Claim:

@@ -50,12 +50,12 @@ class Counted:
 
 @contextlib.contextmanager
 def _world(
-    counted: Counted, plan: Callable[[str, str], Fault | None], *, latency_ms: float = 0
+    counted: Counted, plan: Callable[[str, str], Fault | None], *, latency_ms: float = 0, stores: Sequence[str] = ()
 ) -> Iterator[tuple[Path, SandboxProcess, FaultyProxy]]:
     """Give a folder, a sandbox, and a proxy before it; count the seconds."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ebrule-proof-")))
-        sandbox = SandboxProcess(folder / "org", latency_ms=latency_ms)
+        sandbox = SandboxProcess(folder / "org", latency_ms=latency_ms, stores=stores)
         stack.enter_context(contextlib.closing(sandbox))
         proxy = stack.enter_context(contextlib.closing(FaultyProxy(sandbox.url, plan)))
         began = time.monotonic()

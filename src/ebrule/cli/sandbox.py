@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ebrule.cli.completion import complete_fault
+from ebrule.cli.completion import complete_fault, complete_stores
 from ebrule.cli.render import Screen
 
 if TYPE_CHECKING:
@@ -21,8 +21,19 @@ Examples:
   ebrule sandbox serve
   ebrule sandbox serve --port 8080 --latency-ms 50
   ebrule sandbox serve --fault status:status=503,times=2
+  ebrule sandbox serve --stores trimmed,defaults
 
 It listens on loopback only, and keeps its state in ebrule's state folder.
+
+\b
+Real orgs store some bodies differently than sent. Ways to store:
+  lower-case     URLs and header names of targets in lower case
+  truncated      name, description and notes cut at 40 characters
+  trimmed        texts without leading and trailing blanks
+  defaults       default values for fields that are missing or empty
+  ignored        description and notes not stored
+  dropped-empty  null, "", [] and {} not stored
+  sorted         conditions, targets, matchCriteria, eventFilter sorted
 """
 
 RESET_HELP = """Put the sandbox's rules back to what they were at first.
@@ -40,6 +51,8 @@ class ServeCommand(NamedTuple):
     port: int = 0
     latency_ms: float = 0.0
     faults: Sequence[str] = ()
+    stores: Sequence[str] = ()
+    echoes: bool = False
 
 
 def run_serve(command: ServeCommand, screen: Screen) -> int:
@@ -48,6 +61,15 @@ def run_serve(command: ServeCommand, screen: Screen) -> int:
 
     state_dir = _state_dir()
     from ebrule.sandbox.server import serve
+    from ebrule.sandbox.services import Config
+
+    config = Config(
+        state_dir,
+        latency_ms=command.latency_ms,
+        faults=command.faults,
+        stores=command.stores,
+        echoes=command.echoes,
+    )
 
     def ready(url: str) -> None:
         client_id, secret = _client()
@@ -58,14 +80,7 @@ def run_serve(command: ServeCommand, screen: Screen) -> int:
         screen.out("  ebrule show demo-rule")
 
     try:
-        serve(
-            state_dir=state_dir,
-            host=command.host,
-            port=command.port,
-            latency_ms=command.latency_ms,
-            faults=command.faults,
-            on_ready=ready,
-        )
+        serve(config, host=command.host, port=command.port, on_ready=ready)
     except (ValueError, OSError) as error:
         raise UsageError(str(error), hint="See: ebrule sandbox serve --help", code="bad-sandbox-option") from error
     return 0
@@ -112,8 +127,20 @@ def serve_command(
             "--fault", metavar="KIND[:KEY=VALUE,…]", help="Misbehave; repeatable.", autocompletion=complete_fault
         ),
     ] = None,
+    stores: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stores",
+            metavar="WAY[,WAY…]",
+            help="Store bodies differently than sent; repeatable.",
+            autocompletion=complete_stores,
+        ),
+    ] = None,
+    echoes: Annotated[
+        bool, typer.Option("--echoes", help="Reply to a PUT with what was sent, not with what is stored.")
+    ] = False,
 ) -> int:
-    return run_serve(ServeCommand(host, port, latency_ms, fault or []), Screen())
+    return run_serve(ServeCommand(host, port, latency_ms, fault or [], stores or [], echoes), Screen())
 
 
 def reset_command() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
@@ -13,7 +14,18 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ebrule.sandbox import eventbridge, flows, health, identity, integrations, replies, testmode, tokens, triggers
+from ebrule.sandbox import (
+    eventbridge,
+    flows,
+    health,
+    identity,
+    integrations,
+    replies,
+    storing,
+    testmode,
+    tokens,
+    triggers,
+)
 from ebrule.sandbox.database import Database
 from ebrule.sandbox.faults import FaultMiddleware, parse
 from ebrule.sandbox.openapi import document
@@ -58,11 +70,12 @@ def create_app(config: Config) -> Starlette:
         config: How it behaves.
 
     Raises:
-        ValueError: A fault specification is wrong.
+        ValueError: A fault specification is wrong, or a way to store is unknown.
         DatabaseError: The state file cannot be used.
         OSError: The state folder or file cannot be made.
     """
     faults = [parse(text) for text in config.faults]
+    config = replace(config, stores=storing.names_in(config.stores))
     database = Database(config.state_dir)
     app = Starlette(
         routes=[

@@ -18,7 +18,7 @@ FILE_NAME: Final = "sandbox.sqlite3"
 
 _BUSY_SECONDS: Final = 10.0
 _KEPT_REQUESTS: Final = 100_000
-_SCHEMA_VERSION: Final = 2
+_SCHEMA_VERSION: Final = 3
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS resources (
         kind TEXT NOT NULL,
@@ -31,13 +31,15 @@ _SCHEMA: Final = (
         modified_by TEXT NOT NULL,
         PRIMARY KEY (kind, id)
     )""",
-    # One row for each applied PUT. UNIQUE: a version has one child, even if the code were wrong.
+    # One row for each applied PUT: what was sent, and the body that was stored of it, both without the read-only
+    # fields. UNIQUE: a version has one child, even if the code were wrong.
     """CREATE TABLE IF NOT EXISTS history (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         kind TEXT NOT NULL,
         id TEXT NOT NULL,
         parent INTEGER NOT NULL,
         version INTEGER NOT NULL,
+        sent TEXT NOT NULL,
         body TEXT NOT NULL,
         time TEXT NOT NULL,
         client_id TEXT NOT NULL,

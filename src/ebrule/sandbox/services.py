@@ -25,6 +25,8 @@ class Config:
         rate_limit: Requests a minute for each token; 0 means no limit.
         token_seconds: For how long a new token is good.
         client: Id and secret of the OAuth client with every scope, in place of the well-known ones.
+        stores: How it stores what it is sent: names of ways, see ``storing.WAYS``.
+        echoes: Whether the reply to a write shows what was sent, not what is stored.
     """
 
     state_dir: Path
@@ -33,6 +35,8 @@ class Config:
     rate_limit: int = 300
     token_seconds: int = 86_400
     client: tuple[str, str] | None = None
+    stores: Sequence[str] = ()
+    echoes: bool = False
 
 
 @dataclass(frozen=True)

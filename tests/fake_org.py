@@ -104,6 +104,7 @@ class FakeOrg:
         stores: what it makes of a body before it stores it.
         echoes: whether it answers a PUT with what it was sent, rather than with what it stored.
         authors: whether it says who made a version.
+        org_id: who it says it is.
     """
 
     def __init__(
@@ -115,7 +116,9 @@ class FakeOrg:
         stores: Callable[[Data], Data] = dict,
         echoes: bool = False,
         authors: bool = False,
+        org_id: str = "org-1",
     ) -> None:
+        self.org_id = org_id
         self.stores, self.echoes, self.authors = stores, echoes, authors
         self.clock = FakeClock()
         self.lock = threading.RLock()
@@ -190,6 +193,8 @@ class FakeOrg:
         path = request.url.removeprefix(API)
         if request.url == f"{LOGIN}/oauth/token":
             return self.logins.pop(0)(self, request) if self.logins else self._log_in()
+        if path == "/api/v2/tokens/me" and path not in self.resources:
+            return reply(200, {"organization": {"id": self.org_id}, "OAuthClient": {"id": CLIENT_ID}})
         if path in self.resources:
             return self.resources[path](self, request)
         if path != f"/api/v2/eventbridge/routing/rules/{RULE_ID}":

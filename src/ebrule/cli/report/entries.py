@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ebrule.cli.operations_text import details, versions, who
+from ebrule.cli.operations_text import details, org, versions, who
 from ebrule.cli.render import one_line, value_text
 from ebrule.cli.report.markup import tag
 
@@ -64,7 +64,7 @@ def entry(operation: RecordedOperation) -> Element:
     summary = tag(
         "summary",
         tag("time", when(operation), datetime=operation.started, class_="when"),
-        tag("span", one_line(operation.rule_id or "-"), class_="rule"),
+        tag("span", one_line(operation.rule_id or "-"), class_="rule", title=one_line(org(operation))),
         tag("span", versions(operation), class_="version"),
         tag(
             "span", f"{result}, event pending" if operation.is_pending else result, class_=f"result {_style(operation)}"

@@ -48,6 +48,7 @@ FILES = {
         "11:9",
     ),
     "unset variable": (RULE.replace("priority: 50", 'priority: "${env:NOWHERE}"'), "unset-variable", "6:11"),
+    "brackets without end": ("a: " + "{" * 1_200, "too-deep", "1:23"),
     "unknown kind": (RULE.replace("kind: eventbridge", "kind: eventbrige"), "unknown-kind", "1:7"),
 }
 

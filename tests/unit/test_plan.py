@@ -253,7 +253,7 @@ def test_values_of_the_command_line_stand_in_for_the_files(write: Write) -> None
         ("targets[t2].id=c d", [("bad-target-id", None), ("unknown-value", 5), ("bad-target-id", 15)]),
         ("targets[t1]=null", [("bad-target-id", None), ("unknown-value", 5)]),
         ("targets[2]=null", [("unknown-value", 5)]),
-        ("status=null", [("unknown-value", None), ("bad-target-id", 15)]),
+        ("status=null", [("missing-key", None), ("bad-target-id", 15)]),
     ],
 )
 def test_a_value_of_the_command_line_has_no_place_in_the_file(
@@ -404,9 +404,9 @@ def test_each_field_may_be_kept(write: Write, field: str) -> None:
         (KEPT, base(targets=[{"id": "t1", "headers": {"X-Source": "a"}}, {"id": "t1"}]),
          "targets[0].headers.X-Source", 13),
         (KEPT, base(targets=[{"headers": {"X-Source": "a"}}]), "targets[0].headers.X-Source", 13),
-        (KEPT, base(name=None), "name", 4),
+        (KEPT + "description: ${keep}\n", base(description=None), "description", 15),
     ],
-    ids=["another header", "no headers", "no target", "targets twice", "targets without ids", "no name"],
+    ids=["another header", "no headers", "no target", "targets twice", "targets without ids", "no description"],
 )  # fmt: skip
 def test_there_must_be_something_to_keep(write: Write, text: str, rule: Rule, path: str, line: int) -> None:
     """``${keep}`` where the org has no value, or none that can be told, is a problem with its place."""

@@ -108,7 +108,6 @@ def test_a_right_rule_has_no_problems() -> None:
     ("path", "value", "message"),
     [
         (("name",), 5, "name must be text, not a whole number"),
-        (("name",), None, "name must be text, not nothing"),
         (("name",), 1.5, "name must be text, not a number"),
         (("name",), True, "name must be text, not true or false"),
         (("description",), ["x"], "description must be text, not a list"),
@@ -120,7 +119,7 @@ def test_a_right_rule_has_no_problems() -> None:
         (("conditions", 0, "field"), 1, "conditions[0].field must be text, not a whole number"),
         (("targets", 0, "headers"), ["x"], "targets[0].headers must be a mapping, not a list"),
         (("targets", 0, "headers"), {"A": 1}, "targets[0].headers.A must be text, not a whole number"),
-        (("targets", 0, "id"), None, "targets[0].id must be text, not nothing"),
+        (("targets", 0), None, "targets[0] must be a mapping, not nothing"),
         (("id",), b"x", "id must be text, not something else"),
     ],
 )

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ebrule.core.fetcher import read_entities
 from ebrule.errors import Problem
+from ebrule.rules.origins import Origins
 from ebrule.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -71,6 +72,47 @@ def check_model(
         details = (detail for detail in error.errors(include_url=False) if not unless(detail["input"]))
         return _without_misspelled([_problem(model, detail, data) for detail in islice(details, _MOST)])
     return []
+
+
+# What no org can hold, or what would be misread: the rest are limits, which say what an org takes.
+_FORM = frozenset(
+    {"bad-id", "invalid-value", "missing-key", "nothing-to-keep", "unknown-key", "version-range", "wrong-type"}
+)
+
+
+def is_limit(problem: Problem) -> bool:
+    """Return whether a problem of a rule is a value that ebrule does not expect, in data of the right form."""
+    return problem.id not in _FORM
+
+
+def new_problems(kind: Kind, said: Data, held: Iterable[Data]) -> list[Problem]:
+    """Return what is wrong with a rule by itself, but for errors that are the org's own.
+
+    Args:
+        kind: what the rule is.
+        said: the part of it that a rule file can say.
+        held: rules that the org has, or had: an error that one of them has in the same place, for the same value, is
+            no mistake of the user.
+    """
+    found = check_rule(kind, said)
+    for state in held:
+        if any(problem.severity == "error" for problem in found):
+            is_old = _old_errors(kind, writable(kind.model, state), said)
+            found = [problem for problem in found if problem.severity != "error" or not is_old(problem)]
+    return found
+
+
+def _old_errors(kind: Kind, before: Data, after: Data) -> Callable[[Problem], bool]:
+    """Return what tells whether an error of ``after`` was in ``before`` too, and what it is about has not changed."""
+    known = {(problem.id, problem.path) for problem in check_rule(kind, before)}
+    origins = Origins(kind.shape, before, after)
+
+    def is_old(problem: Problem) -> bool:
+        return (problem.id, origins.of(problem.path)) in known and all(
+            origins.of((name,)) for name in kind.related.get(problem.id, ())
+        )
+
+    return is_old
 
 
 def reference_checks(reader: Reader, references: Iterable[Reference]) -> list[Callable[[], dict[Reference, Problem]]]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ebrule.core.fetcher import read_entities
 from ebrule.errors import Problem
+from ebrule.rules.file_part import null_is_absence
 from ebrule.rules.origins import Origins
 from ebrule.spelling import did_you_mean
 
@@ -173,21 +174,32 @@ def _not_listed(reference: Reference, seen: list[str]) -> Problem:
     )
 
 
-def writable(model: type[BaseModel], data: Any) -> Any:
-    """Return the part of a rule that a rule file of this model can say; what only the org knows is left out."""
+def writable(model: type[BaseModel], data: Any, *, nulls: bool = True) -> Any:
+    """Return the part of a rule that a rule file of this model can say; what only the org knows is left out.
+
+    Args:
+        model: the keys that there are.
+        data: the rule as the org has it.
+        nulls: whether a null stays where it means no more than a key that is left out.
+    """
     if not isinstance(data, Mapping):
         return data
-    known = {
-        name: _narrowed(field.annotation, data[name]) for name, field in model.model_fields.items() if name in data
+    fields = model.model_fields
+    names = data if model.model_config.get("extra") == "allow" else [name for name in fields if name in data]
+    return {
+        name: _narrowed(fields[name].annotation, data[name], nulls=nulls) if name in fields else data[name]
+        for name in names
+        if nulls or data[name] is not None or not null_is_absence(model, name)
     }
-    return {**data, **known} if model.model_config.get("extra") == "allow" else known
 
 
-def _narrowed(annotation: Any, value: Any) -> Any:
+def _narrowed(annotation: Any, value: Any, *, nulls: bool) -> Any:
     below = _model_in(annotation)
     if below is None:
         return value
-    return [writable(below, item) for item in value] if isinstance(value, list) else writable(below, value)
+    if isinstance(value, list):
+        return [writable(below, item, nulls=nulls) for item in value]
+    return writable(below, value, nulls=nulls)
 
 
 # --- pydantic's findings in ebrule's words -----------------------------------------------------------------------

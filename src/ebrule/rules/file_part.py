@@ -9,10 +9,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 
 
 class FilePart(BaseModel):
-    """A part of a rule file: types are strict, keys are known, and a key that is null counts as left out.
-
-    A key that takes any JSON keeps its null: an event is compared with it.
-    """
+    """A part of a rule file: types are strict, keys are known, and a key that is null counts as left out."""
 
     model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
@@ -21,9 +18,14 @@ class FilePart(BaseModel):
     def _without_nulls(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        return {key: value for key, value in data.items() if value is not None or not cls._takes_no_null(key)}
+        return {key: value for key, value in data.items() if value is not None or not null_is_absence(cls, key)}
 
-    @classmethod
-    def _takes_no_null(cls, key: str) -> bool:
-        # An unknown key is reported, whatever it holds: it may be a known one, misspelled.
-        return key in cls.model_fields and cls.model_fields[key].annotation is not JsonValue
+
+def null_is_absence(model: type[BaseModel], key: str) -> bool:
+    """Return whether a model takes a null at a key for a key that is left out.
+
+    It does not where any JSON must be said, of which null is a value, nor at a key that it does not know: that may be
+    one that it does, misspelled.
+    """
+    field = model.model_fields.get(key)
+    return field is not None and not (field.is_required() and field.annotation is JsonValue)

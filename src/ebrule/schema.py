@@ -72,9 +72,9 @@ def _as_written(schema: Schema) -> Schema:
         if value.get("default", ...) is None:
             del value["default"]
         if name not in whole.get("required", ()):
-            whole["properties"][name] = value = _or_null(value)
+            whole["properties"][name] = _or_null(value)
         if name not in _ABOUT_THE_FILE:
-            whole["properties"][name] = _or_substitute(value)
+            whole["properties"][name] = _or_substitute(whole["properties"][name])
     return whole
 
 
@@ -82,7 +82,7 @@ def _or_null(schema: Schema) -> Schema:
     """Return the schema of what may be left out: null is the same."""
     if schema.keys() & {"anyOf", "$ref"}:
         return schema  # it takes null already
-    notes = {key: schema.pop(key) for key in ("description", "default") if key in schema}
+    notes: Schema = {key: schema.pop(key) for key in ("description", "default") if key in schema}
     return {**notes, "anyOf": [schema, _NULL]}
 
 

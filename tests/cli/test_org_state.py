@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from command_line import CommandLine
 from reliability.echoing_org import RULE_ID, TOPIC, EchoingOrg
@@ -64,6 +67,11 @@ class Odd:
         self.kind = ("--kind", kind)
         ebrule.environ |= {"EBRULE_API_URL": org.url, "GENESYSCLOUD_ACCESS_TOKEN": "made-up-token"}
 
+    def file(self, more: str = "", **fields: Any) -> str:
+        """Write what the org has into a rule file, with some fields changed (``...`` leaves one out)."""
+        said = {name: value for name, value in {**self.org.rule, **fields, "version": ...}.items() if value is not ...}
+        return self.ebrule.file("rule.yaml", yaml.safe_dump(said) + more)
+
     @property
     def puts(self) -> list[dict[str, Any]]:
         """The bodies of the PUTs so far."""
@@ -73,8 +81,6 @@ class Odd:
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start an org with a rule of a kind that is as usual but for some fields."""
-    import contextlib
-
     with contextlib.ExitStack() as stack:
 
         def started(kind: str, **fields: Any) -> Odd:
@@ -123,7 +129,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         pytest.param("eventbridge", {"targets": [{**CRM, "id": "My Target"}]}, id="bad-target-id"),
         pytest.param("eventbridge", {"conditions": {"all": [CONDITION]}, "priority": "50"}, id="other-types"),
         pytest.param(
-            "eventbridge-source", {"properties": {**PROPERTIES, "eventFilter": ["v2.a", "v2.b", "v2.a"]}}, id="topic-twice"
+            "eventbridge-source", {"properties": {**PROPERTIES, "eventFilter": ["v2.a", "v2.a"]}}, id="topic-twice"
         ),
         pytest.param("eventbridge-source", {"properties": {**PROPERTIES, "awsAccountId": "12"}}, id="bad-account-id"),
         pytest.param("eventbridge-source", {"properties": {**PROPERTIES, "eventFilter": []}}, id="empty-filter"),
@@ -143,4 +149,80 @@ def test_a_rule_of_the_org_is_a_valid_file_and_can_be_changed(serve: Serve, kind
     assert (0, "") == (same.code, same.err)
     assert (0, "") == (changed.code, changed.err)
     assert [{**was, "name": "New name"}] == [{**body, "id": RULE_ID} for body in odd.puts]
-    assert was == {**json.loads(ebrule("show", RULE_ID, *odd.kind, "-o", "json").out), "name": "Demo", "version": 7}
+
+
+def test_a_program_gets_half_a_character_as_it_is(serve: Serve) -> None:
+    """``-o json`` is the resource, and one document of ASCII, whatever its texts are."""
+    odd = serve("trigger", description="\ud800", matchCriteria=[{**CRITERION, "value": nested(25)}])
+    out = odd.ebrule("show", RULE_ID, *odd.kind, "-o", "json").out
+
+    assert odd.org.rule == json.loads(out)
+    assert out.isascii()
+
+
+def test_what_the_file_says_of_it_again_is_a_warning(serve: Serve) -> None:
+    """A value that breaks a limit is an error offline; where the org has it, an update names it and goes on."""
+    odd = serve("eventbridge", priority=5000, status="archived")
+    file = odd.file(description="New")
+    valid, ran = odd.ebrule("validate", file), odd.ebrule("update", "--file", file)
+
+    assert (3, 2) == (valid.code, valid.out.count(": error["))
+    assert (0, ["priority-range", "unknown-value"]) == (ran.code, sorted(re.findall(r"warning\[([a-z-]+)\]", ran.err)))
+    assert "priority is 5000; it must be from 1 to 1000; the org has this value already, and it stays" in ran.err
+    assert [(5000, "archived", "New")] == [(put["priority"], put["status"], put["description"]) for put in odd.puts]
+
+
+@pytest.mark.parametrize("command", ["update", "diff"])
+def test_what_the_run_changes_must_be_right(serve: Serve, command: str) -> None:
+    """A limit that the file breaks is an error on its line, beside one that only the org breaks; nothing is sent."""
+    odd = serve("eventbridge", priority=5000, status="archived")
+    file = odd.file(priority=4000)
+    line = (odd.ebrule.folder / file).read_text().splitlines().index("priority: 4000") + 1
+    ran = odd.ebrule(command, "--file", file)
+    alone = odd.ebrule(command, "--rule-id", RULE_ID, "--set", "priority=4000")
+
+    assert (3, 3, []) == (ran.code, alone.code, odd.puts)
+    assert ran.err.startswith(
+        f"rule.yaml:{line}:11: error[priority-range]: priority is 4000; it must be from 1 to 1000\n"
+    )
+    assert ran.err.endswith("error: rule.yaml has 1 mistake. Nothing was sent.\n")
+    assert alone.err.startswith("--set priority: error[priority-range]: priority is 4000; it must be from 1 to 1000\n")
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        ("priority", 'priority: "5000"'),
+        ("priority", "prioritiy: 5000"),
+        ("name", "name: null"),
+        ("", "status: enabled"),
+    ],
+)
+def test_an_error_of_form_is_found_before_the_first_request(serve: Serve, key: str, wrong: str) -> None:
+    """A wrong type, an unknown, missing or duplicate key needs no org to be one; limits are named beside it."""
+    odd = serve("eventbridge", priority=5000)
+    ran = odd.ebrule("update", "--file", odd.file(f"{wrong}\n", **{key: ...}, conditions=[CONDITION] * 16))
+
+    assert (3, []) == (ran.code, odd.org.asked)
+    assert "error[too-many-conditions]" in ran.err
+
+
+def test_a_rollback_leads_back_to_what_the_org_had(serve: Serve) -> None:
+    """The state before an update may break limits: the org had it."""
+    odd = serve("eventbridge", priority=5000, status="archived")
+    changed = odd.ebrule("update", "--rule-id", RULE_ID, "--set", "priority=50")
+    back = odd.ebrule("rollback", "--rule-id", RULE_ID)
+
+    assert (0, 0) == (changed.code, back.code)
+    assert [50, 5000] == [put["priority"] for put in odd.puts]
+
+
+def test_a_reference_that_went_bad_is_the_orgs_own(ebrule: CommandLine) -> None:
+    """A trigger whose flow is no longer published stays as it is, with a warning; another such flow is an error."""
+    kind = ("--kind", "trigger")
+    ebrule.file("rule.yaml", ebrule("show", "trigger-unpublished", *kind, "-o", "yaml").out)
+    same = ebrule("diff", "--file", "rule.yaml", "--exit-code")
+    other = ebrule("diff", "--rule-id", "demo-trigger", *kind, "--set", "target.id=flow-unpublished")
+
+    assert (0, True) == (same.code, "warning[unfit-flow]" in same.err)
+    assert (3, True) == (other.code, "error[unfit-flow]" in other.err)

@@ -199,7 +199,21 @@ def test_a_version_that_no_file_can_say_is_left_out() -> None:
 # --- there and back -----------------------------------------------------------------------------------------
 
 odd_texts = st.sampled_from(
-    ["", "\ud800", "a\udfffb", "${keep}", "${env:X}", "$${", "on", "::error::x", "a\nb\n", "x" * 600, "../x", "a b", "t1"]
+    [
+        "",
+        "\ud800",
+        "a\udfffb",
+        "${keep}",
+        "${env:X}",
+        "$${",
+        "on",
+        "::error::x",
+        "a\nb\n",
+        "x" * 600,
+        "../x",
+        "a b",
+        "t1",
+    ]
 ) | st.text(st.characters(exclude_categories=()), max_size=4)
 odd_numbers = st.sampled_from([-1, 0, 5, 1001, 10**45, 1.0, 0.5, 1e300]) | st.integers()
 leaves = st.none() | st.booleans() | odd_numbers | odd_texts
@@ -208,7 +222,7 @@ leaves = st.none() | st.booleans() | odd_numbers | odd_texts
 @st.composite
 def nested(draw: st.DrawFn) -> Any:
     """Return a value that is nested deeper than a file may be."""
-    value = draw(leaves)
+    value: Any = draw(leaves)
     for _ in range(draw(st.integers(15, 40))):
         value = [value] if draw(st.booleans()) else {"a": value}
     return value
@@ -216,7 +230,9 @@ def nested(draw: st.DrawFn) -> Any:
 
 def objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Return objects with keys that ebrule knows, keys that it does not know, and odd ones."""
-    known = st.sampled_from(["id", "type", "value", "values", "jsonPath", "operator", "field", "headers", "eventFilter"])
+    known = st.sampled_from(
+        ["id", "type", "value", "values", "jsonPath", "operator", "field", "headers", "eventFilter"]
+    )
     return st.dictionaries(known | odd_texts, inner, max_size=4)
 
 

@@ -31,7 +31,7 @@ _WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y
 _LONGEST_KEY: Final = 1000
 
 
-def dump_yaml(data: Mapping[str, Any], comments: Comments = {}) -> str:
+def dump_yaml(data: Mapping[str, Any], comments: Comments | None = None) -> str:
     """Write data as YAML in block style, in the order that it has, so that ``parse`` reads back the same.
 
     Args:
@@ -42,7 +42,7 @@ def dump_yaml(data: Mapping[str, Any], comments: Comments = {}) -> str:
         ValueError: A number is infinite or NaN.
         TypeError: A value is of another type.
     """
-    return "\n".join(_lines(data, comments, ())) + "\n"
+    return "\n".join(_lines(data, comments or {}, ())) + "\n"
 
 
 def comment_lines(text: str) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 
+_ANY_JSON: Any = JsonValue
+
 
 class FilePart(BaseModel):
     """A part of a rule file: types are strict, keys are known, and a key that is null counts as left out."""
@@ -28,4 +30,4 @@ def null_is_absence(model: type[BaseModel], key: str) -> bool:
     one that it does, misspelled.
     """
     field = model.model_fields.get(key)
-    return field is not None and not (field.is_required() and field.annotation is JsonValue)
+    return field is not None and not (field.is_required() and field.annotation is _ANY_JSON)

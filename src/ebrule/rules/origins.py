@@ -87,15 +87,14 @@ def respelled(shape: Shape, before: Data, after: Data) -> dict[str, Any]:
 
 
 def _respelled_object(shape: Shape, path: Path | None, before: Data, after: Data) -> dict[str, Any]:
-    nothing = canonical(None)
+    places = {name: None if path is None else (*path, name) for name in (*after, *before)}
     whole = {
-        name: _respelled(shape, None if path is None else (*path, name), before.get(name), value)
+        name: _respelled(shape, places[name], before.get(name), value)
         for name, value in after.items()
-        if name in before or canonical(value) != nothing
+        if name in before or not _says_the_same(shape, places[name], None, value)
     }
-    return whole | {
-        name: value for name, value in before.items() if name not in after and canonical(value) == nothing
-    }
+    gone = {name: value for name, value in before.items() if name not in after}
+    return whole | {name: value for name, value in gone.items() if _says_the_same(shape, places[name], value, None)}
 
 
 def _respelled(shape: Shape, path: Path | None, before: Any, after: Any) -> Any:

@@ -27,7 +27,8 @@ Examples:
   ebrule show demo-rule -o json | jq .version
 
 Values that look like secrets, or came from ${env:…} in this ledger's last update of the rule, are printed as ${keep},
-which in a rule file means: leave the org's value.
+which in a rule file means: leave the org's value. With -o yaml, so are values that a rule file cannot have, such as
+one beyond a limit; a comment shows each, with the reason.
 """
 
 

@@ -37,7 +37,8 @@ def compare(desired: Desired, base: Rule, options: UpdateOptions, history: Histo
     held = (desired.kind.content(base.data), desired.recorded or {})
     problems += new_problems(desired.kind, writable(desired.kind.model, compared.plan.wanted), held)
     if any(problem.severity == "error" for problem in problems):
-        raise invalid(desired.source, [desired.placed(problem) for problem in problems], desired.kind)
+        placed = sorted(map(desired.placed, problems), key=lambda problem: (problem.line or 0, problem.column or 0))
+        raise invalid(desired.source, placed, desired.kind)
     return compared
 
 

@@ -23,6 +23,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 
 _KEEP = {"const": KEEP.value}
+_NULL = {"type": "null"}
 _FROM_ENVIRONMENT = {"type": "string", "pattern": r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}"}
 _ABOUT_THE_FILE = ("kind", "id", "version")
 
@@ -41,10 +42,11 @@ def rule_schema(kinds: Iterable[Kind]) -> Schema:
     titles = {"$schema": DIALECT, "title": f"ebrule rule file: {', '.join(kind.name for kind in kinds)}"}
     if len(kinds) == 1:
         return {**titles, "$ref": _reference(kinds[0]), "$defs": schemas}
+    names: list[str | None] = [kind.name for kind in kinds]
     return {
         **titles,
         "type": "object",
-        "properties": {"kind": {"enum": [kind.name for kind in kinds], "default": DEFAULT_KIND}},
+        "properties": {"kind": {"enum": [*names, None], "default": DEFAULT_KIND}},
         "allOf": [{"if": _is_said(kind), "then": {"$ref": _reference(kind)}} for kind in kinds],
         "$defs": schemas,
     }
@@ -56,8 +58,9 @@ def _reference(kind: Kind) -> str:
 
 def _is_said(kind: Kind) -> Schema:
     """Return what a file of this kind says of itself; of the default kind, it need not."""
-    said = {"properties": {"kind": {"const": kind.name}}}
-    return said if kind.name == DEFAULT_KIND else {**said, "required": ["kind"]}
+    if kind.name == DEFAULT_KIND:
+        return {"properties": {"kind": {"enum": [kind.name, None]}}}
+    return {"properties": {"kind": {"const": kind.name}}, "required": ["kind"]}
 
 
 def _as_written(schema: Schema) -> Schema:
@@ -68,9 +71,19 @@ def _as_written(schema: Schema) -> Schema:
         value.pop("title", None)
         if value.get("default", ...) is None:
             del value["default"]
+        if name not in whole.get("required", ()):
+            whole["properties"][name] = _or_null(value)
         if name not in _ABOUT_THE_FILE:
-            whole["properties"][name] = _or_substitute(value)
+            whole["properties"][name] = _or_substitute(whole["properties"][name])
     return whole
+
+
+def _or_null(schema: Schema) -> Schema:
+    """Return the schema of what may be left out: null is the same."""
+    if schema.keys() & {"anyOf", "$ref"}:
+        return schema  # it takes null already
+    notes: Schema = {key: schema.pop(key) for key in ("description", "default") if key in schema}
+    return {**notes, "anyOf": [schema, _NULL]}
 
 
 def _or_substitute(schema: Schema) -> Schema:

@@ -59,7 +59,8 @@ class Comparison:
         made_from = {} if version is None else {"version": version}
         path = self.folder / "rule.yaml"
         path.write_text(dump_yaml({"kind": self.kind.name, **made_from, **fields}))
-        return compare(load_rule(path), Rule(RULE_ID, 9, base), UpdateOptions(**options), self.history)
+        rule_file = load_rule(path, defer_limits=True)
+        return compare(rule_file, Rule(RULE_ID, 9, base), UpdateOptions(**options), self.history)
 
     def rollback(self, base: dict[str, Any], recorded: dict[str, Any], version: int, **options: Any) -> Compared:
         """Compare what the ledger has with the present rule; ``version`` is the last that the ledger brought about."""
@@ -223,6 +224,31 @@ def test_what_was_merged_must_be_right(tmp_path: Path) -> None:
         )
 
     assert (["ttl-and-delay"], "trigger") == ([each.id for each in caught.value.problems], caught.value.kind)
+
+
+def test_what_the_org_has_already_is_no_mistake_of_the_file(comparison: Comparison) -> None:
+    """A value that breaks a limit may be said again, and another field changed."""
+    odd = {"priority": 5000, "targets": [{"id": "a b"}]}
+    compared = comparison.update(demo_rule(**odd, status="archived"), said(**odd, status="archived", name="New"), None)
+
+    assert (5000, "archived", "New") == wanted(compared, "priority", "status", "name")
+
+
+def test_a_limit_that_the_file_breaks_is_reported_with_its_place(comparison: Comparison) -> None:
+    """Of two broken limits, only the one whose value would change is an error, on its line of the file."""
+    with pytest.raises(InvalidRuleError, match="has 1 mistake") as caught:
+        comparison.update(demo_rule(priority=5000, status="archived"), said(priority=4000, status="archived"), None)
+    (problem,) = caught.value.problems
+
+    assert caught.value.source is not None
+    assert ("priority-range", "priority: 4000") == (problem.id, caught.value.source.lines[(problem.line or 0) - 1])
+
+
+def test_a_rollback_goes_back_to_what_the_org_had(comparison: Comparison) -> None:
+    """A state that breaks a limit was the org's own, and is no mistake; a field that stays odd is none either."""
+    compared = comparison.rollback(demo_rule(priority=5000), said(status="archived", priority=5000), 9)
+
+    assert (5000, "archived") == wanted(compared, "priority", "status")
 
 
 @pytest.mark.parametrize("version", [None, 8])

@@ -67,10 +67,29 @@ def test_priorities_out_of_range(priority: int) -> None:
     assert f"priority is {priority}; it must be from 1 to 1000" == problem.message
 
 
-@pytest.mark.parametrize("priority", ["50", True, False, 50.0, None, [50]], ids=repr)
+@pytest.mark.parametrize("priority", ["50", True, False, 50.0, [50]], ids=repr)
 def test_what_is_no_priority(priority: Any) -> None:
     """Only a whole number is a priority; text, a boolean or a float is one problem."""
     assert found(priority=priority) == [("wrong-type", ("priority",), "error")]
+
+
+@pytest.mark.parametrize("field", ["name", "status", "priority", "conditions", "targets"])
+def test_a_required_field_that_is_null_is_missing(field: str) -> None:
+    """Null counts as left out, so a field that a rule needs is one problem, and the limits do not trip over it."""
+    assert [("missing-key", (field,), "error")] == found(**{field: None})
+
+
+def test_what_may_be_left_out_may_be_null() -> None:
+    """Null is the same as absent: of the rule, of a target, and among its headers."""
+    target = {"id": "t1", "type": None, "url": None, "headers": {"A": None}, "retries": None}
+
+    assert [] == found(kind=None, id=None, version=None, description=None, targets=[target])
+    assert [] == found(targets=[{"id": "t1", "headers": None}])
+
+
+def test_an_unknown_key_is_one_even_if_it_is_null() -> None:
+    """A misspelled key is reported, whatever it holds: otherwise it would be missed."""
+    assert [("unknown-key", ("prioritiy",), "error")] == found(prioritiy=None)
 
 
 # --- conditions ---------------------------------------------------------------------------------------------
@@ -175,7 +194,7 @@ def test_each_target_stands_once() -> None:
 
 
 @pytest.mark.parametrize("field", ["conditions", "targets"])
-@pytest.mark.parametrize("value", ["x", 1, {"a": 1}, None], ids=repr)
+@pytest.mark.parametrize("value", ["x", 1, {"a": 1}], ids=repr)
 def test_what_is_no_list(field: str, value: Any) -> None:
     """Where a list is needed, anything else is one problem, and the limits do not trip over it."""
     assert [("wrong-type", (field,), "error")] == found(**{field: value})

@@ -185,6 +185,32 @@ def test_what_comes_of_it_must_be_right(text: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("priority=5", None),
+        ("targets[t1].url=https://new.example.com", None),
+        ("conditions[1].value=2", None),
+        ("priority=4000", "priority-range"),
+        ("targets[t1].id=c d", "bad-target-id"),
+        ("conditions[0].value=2", "empty-text"),
+    ],
+)
+def test_what_else_is_odd_is_the_orgs_own(text: str, problem: str | None) -> None:
+    """Beside a value that is set, and around it, may be what breaks limits; what is set itself must not."""
+    conditions = [{"field": "", "operator": "equals", "value": 1}, {"field": "a", "operator": "equals", "value": 1}]
+    odd = demo_rule(priority=5000, conditions=conditions, status="archived")
+    odd["targets"] = [*odd["targets"], {"id": "a b"}]
+    patch = Patch(EVENTBRIDGE, (parse_assignment(text, {}),))
+    if problem is None:
+        assert "archived" == patch.over(Rule("demo-rule", 7, odd))["status"]
+        return
+    with pytest.raises(InvalidRuleError) as caught:
+        patch.over(Rule("demo-rule", 7, odd))
+
+    assert [problem] == [each.id for each in caught.value.problems]
+
+
+@pytest.mark.parametrize(
     ("text", "path", "message"),
     [
         (f"targets[{'9' * 5000}].url=x", ("targets", "9" * 5000), f"targets has no element {'9' * 5000}"),

@@ -10,7 +10,7 @@ import pytest
 from ebrule import ConflictError, InvalidRuleError, UnknownOutcomeError
 from ebrule.core.notices import Notice
 from ebrule.core.reply import Reply
-from fake_org import FakeOrg, answers, applied, demo_rule, reply
+from fake_org import FakeOrg, after, answers, applied, demo_rule, reply
 from pipelines import Pipeline
 
 if TYPE_CHECKING:
@@ -61,6 +61,27 @@ def test_what_the_org_refuses_is_placed_on_the_file(tmp_path: Path) -> None:
     assert problem.line is not None
     assert caught.value.source.lines[problem.line - 1] == "priority: 60"
     assert pipeline.outcome["exit_code"] == 3
+
+
+def test_what_others_made_odd_meanwhile_is_no_mistake(tmp_path: Path) -> None:
+    """A value that breaks a limit and came from somebody else, during the update, does not stop it."""
+    odd = {"status": "archived", "description": "\ud800", "targets": [{"id": "a b"}, *demo_rule()["targets"]]}
+    pipeline = Pipeline(tmp_path, FakeOrg(puts=(after(odd),)))
+    result = pipeline.update(priority=60)
+
+    assert ("updated", 2) == (result.result, result.attempts)
+    assert {**odd, "priority": 60} == {name: pipeline.org.rule[name] for name in (*odd, "priority")}
+
+
+def test_an_odd_value_of_the_org_is_a_warning(tmp_path: Path) -> None:
+    """What the file says again of it is named, with its line, and is no error."""
+    pipeline = Pipeline(tmp_path, FakeOrg(demo_rule(status="archived")))
+    result = pipeline.update(priority=60, status="archived")
+
+    (warning,) = result.warnings
+    assert ("updated", "unknown-value", "warning") == (result.result, warning.id, warning.severity)
+    assert "status: archived" == result.source.lines[(warning.line or 0) - 1]
+    assert warning.message.endswith("; the org has this value already, and it stays")
 
 
 def test_a_bug_while_a_put_is_out_is_an_unknown_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

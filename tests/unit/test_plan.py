@@ -231,6 +231,36 @@ def test_a_file_that_is_no_mapping(write: Write, text: str) -> None:
     assert len(refused(write(text))) == 1
 
 
+def test_broken_limits_may_be_left_to_who_knows_the_org(write: Write) -> None:
+    """They are kept with their places, apart from the warnings, where all else is right."""
+    text = GOOD.replace("priority: 50", "priority: 0").replace("id: t2", "id: a b").replace("equals", "sounds-like")
+    rule_file = load_rule(write(text), environ=ENVIRON, defer_limits=True)
+
+    assert [("priority-range", "error", 6), ("bad-target-id", "error", 14)] == [
+        (each.id, each.severity, each.line) for each in rule_file.limits
+    ]
+    assert ["unknown-operator"] == [each.id for each in rule_file.warnings]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["name: 5", "nmae: Demo", "id: ../x", "version: -1", "name: Demo\nname: Demo", "priority: ${keep} x"]
+)
+def test_an_error_of_form_is_left_to_nobody(write: Write, wrong: str) -> None:
+    """A wrong type, key or id is reported at once, and every broken limit with it."""
+    key = wrong.partition(":")[0].replace("nmae", "name")
+    text = "".join(line for line in GOOD.splitlines(keepends=True) if not line.startswith(f"{key}:"))
+    problems = refused(write(text.replace("status: enabled", "status: on-hold") + f"{wrong}\n"), defer_limits=True)
+
+    assert {"unknown-value"} < {problem.id for problem in problems}
+
+
+def test_a_key_that_is_null_is_missing_in_its_place(write: Write) -> None:
+    """A required key that is null is reported where it stands."""
+    (problem,) = refused(write(GOOD.replace("name: Demo", "name: null")))
+
+    assert ("missing-key", 4, 7) == (problem.id, problem.line, problem.column)
+
+
 # --- values of the command line -----------------------------------------------------------------------------
 
 
@@ -253,7 +283,7 @@ def test_values_of_the_command_line_stand_in_for_the_files(write: Write) -> None
         ("targets[t2].id=c d", [("bad-target-id", None), ("unknown-value", 5), ("bad-target-id", 15)]),
         ("targets[t1]=null", [("bad-target-id", None), ("unknown-value", 5)]),
         ("targets[2]=null", [("unknown-value", 5)]),
-        ("status=null", [("unknown-value", None), ("bad-target-id", 15)]),
+        ("status=null", [("missing-key", None), ("bad-target-id", 15)]),
     ],
 )
 def test_a_value_of_the_command_line_has_no_place_in_the_file(
@@ -404,9 +434,9 @@ def test_each_field_may_be_kept(write: Write, field: str) -> None:
         (KEPT, base(targets=[{"id": "t1", "headers": {"X-Source": "a"}}, {"id": "t1"}]),
          "targets[0].headers.X-Source", 13),
         (KEPT, base(targets=[{"headers": {"X-Source": "a"}}]), "targets[0].headers.X-Source", 13),
-        (KEPT, base(name=None), "name", 4),
+        (KEPT + "description: ${keep}\n", base(description=None), "description", 15),
     ],
-    ids=["another header", "no headers", "no target", "targets twice", "targets without ids", "no name"],
+    ids=["another header", "no headers", "no target", "targets twice", "targets without ids", "no description"],
 )  # fmt: skip
 def test_there_must_be_something_to_keep(write: Write, text: str, rule: Rule, path: str, line: int) -> None:
     """``${keep}`` where the org has no value, or none that can be told, is a problem with its place."""
@@ -417,6 +447,29 @@ def test_there_must_be_something_to_keep(write: Write, text: str, rule: Rule, pa
     assert ("nothing-to-keep", f"{path} is ${{keep}}, but the org has no such value") == (problem.id, problem.message)
     assert "Write the value itself, for one as ${env:NAME}." == problem.hint
     assert line == problem.line
+
+
+@pytest.mark.parametrize("present", [{"name": None}, {}], ids=["null", "absent"])
+def test_what_a_file_must_say_is_kept_even_where_the_org_has_none(write: Write, present: dict[str, Any]) -> None:
+    """A file needs a name, so that it can say of a rule without one that this stays so."""
+    data = {**{name: value for name, value in demo_rule().items() if name != "name"}, **present}
+    plan = planned(write, GOOD.replace("name: Demo", "name: ${keep}"), Rule(RULE_ID, 7, data))
+
+    assert dict.fromkeys(present) == {name: value for name, value in plan.wanted.items() if name == "name"}
+
+
+def test_what_does_not_change_is_spelled_as_the_org_has_it(write: Write) -> None:
+    """A null, a number's notation and an order without meaning stay as they are in what is sent."""
+    data = demo_rule(priority=50.0, description=None)
+    data["targets"] = [{**data["targets"][1], "url": None}, data["targets"][0]]
+    text = GOOD.replace("status: enabled", "status: disabled").replace('"${env:TOKEN}"', "x")
+    plan = planned(write, text.replace("Authorization: x", "X-Source: demo"), Rule(RULE_ID, 7, data))
+
+    assert {**data, "status": "disabled"} == {**data, **plan.wanted}
+    assert [data["targets"], "50.0", {"description": None}] == [
+        plan.wanted["targets"], repr(plan.wanted["priority"]),
+        {name: value for name, value in plan.wanted.items() if name == "description"},
+    ]  # fmt: skip
 
 
 def test_what_cannot_be_kept_within_a_part_is_told_on_its_line(write: Write) -> None:

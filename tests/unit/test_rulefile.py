@@ -16,7 +16,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebrule.errors import InvalidRuleError, Problem
-from ebrule.rulefile import KEEP, MAX_BYTES, Document, Place, dump_yaml, load, parse, read_text, yaml_reader
+from ebrule.rulefile import (
+    KEEP,
+    MAX_BYTES,
+    Document,
+    Place,
+    comment_lines,
+    dump_yaml,
+    load,
+    parse,
+    read_text,
+    unwritable,
+    yaml_reader,
+)
 from ebrule.rulefile.builder import Builder, Stop
 from ebrule.rulefile.yaml_errors import stop_at_error
 
@@ -972,6 +984,19 @@ DATA = st.dictionaries(
 )
 
 
+ODD_TEXTS = TEXTS | st.text(st.characters(exclude_categories=()), max_size=3)
+
+
+def nest(levels: int) -> Any:
+    """Mappings in one another, so many."""
+    return 1 if levels == 0 else {"a": nest(levels - 1)}
+
+
+def deeper(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Lists and mappings of what there is, some in many others."""
+    return st.lists(inner, max_size=2) | st.dictionaries(ODD_TEXTS, inner, max_size=2) | inner.map(lambda x: [[[[x]]]])
+
+
 def depth(value: Any) -> int:
     """How deep mappings and lists stand in one another."""
     if isinstance(value, dict):
@@ -1109,6 +1134,56 @@ class TestDump:
         data = {text: text, "list": [text, [text], {text: text}]}
 
         assert read(dump_yaml(data)).data == data
+
+    def test_comments(self) -> None:
+        """A comment stands above its entry, as far in as that is, at whatever depth; what is read stays the same."""
+        data = {"a": {"b": 1, "c": [{"d": KEEP}]}, "k" * 1001: "x\ny", "e": []}
+        comments = {
+            ("a",): ["# one", "# two"],
+            ("a", "b"): comment_lines("three\n\nfour\x1b\u2028\ud800"),
+            ("a", "c", 0, "d"): ["# five"],
+            ("k" * 1001,): ["# six"],
+            ("nowhere",): ["# seven"],
+        }
+        text = dump_yaml(data, comments)
+
+        assert text == (
+            "# one\n# two\na:\n  # three\n  #\n  # four\\x1b\\u2028\\ud800\n  b: 1\n"
+            '  c:\n    - # five\n      d: "${keep}"\n'
+            f"# six\n? {'k' * 1001}\n: |-\n  x\n  y\ne: []\n"
+        )
+        assert read(text).data == data
+
+    @pytest.mark.parametrize(
+        ("value", "problem", "path"),
+        [
+            (nest(19), None, ()),
+            (nest(20), "too-deep", ("a",) * 20),
+            ([[nest(30)]], "too-deep", ("a", 0, 0, *("a",) * 17)),
+            ("half \ud800", "invalid-escape", ("a",)),
+            ([{"x": {"\udfff": 1}}], "invalid-escape", ("a", 0, "x")),
+            (10**40 - 1, None, ()),
+            (-(10**40), "number-too-long", ("a",)),
+            (1e300, None, ()),
+        ],
+        ids=str,
+    )
+    def test_what_no_file_can_hold(self, value: object, problem: str | None, path: tuple[str | int, ...]) -> None:
+        """What could be written, but not be read, is found with the id that the reader has for it, and its place."""
+        data = {"a": value}
+        assert [each[:1] + each[2:3] for each in unwritable(data)] == ([(problem, path)] if problem else [])
+        if problem:
+            assert problem in {each.id for each in problems_of(dump_yaml(data))}
+        else:
+            assert read(dump_yaml(data)).data == data
+
+    @MANY
+    @given(data=st.dictionaries(ODD_TEXTS, st.recursive(SCALARS | ODD_TEXTS | st.integers(), deeper, max_leaves=6)))
+    def test_whatever_else_is_written_is_read(self, data: dict[str, Any]) -> None:
+        """Data in which nothing is found that no file can hold is read back."""
+        part = {name: value for name, value in data.items() if not any(unwritable({name: value}))}
+
+        assert repr(read(dump_yaml(part)).data) == repr(part)
 
 
 CHARACTERS = "{ } [ ] , : - ? # & * ! | > ' \" % @ ` \\ ~ $ \\u \\x \\ud800 ${ << --- ... é 😀 \x85 \u2028 \0"

@@ -78,6 +78,10 @@ def test_a_wrong_example_is_not() -> None:
         ("source.yaml", "properties", {**example("source.yaml")["properties"], "eventFilter": []}),
         ("source.yaml", "properties", {**example("source.yaml")["properties"], "eventFilter": ["a", "a"]}),
         ("source.yaml", "properties", {**example("source.yaml")["properties"], "awsAccountId": "1"}),
+        ("trigger.yaml", "matchCriteria", [{"jsonPath": "a", "operator": "In", "value": None, "values": None}]),
+        ("trigger.yaml", "name", None),
+        ("rule.yaml", "conditions", None),
+        ("rule.yaml", "targets", [{"id": None}]),
     ],
 )
 def test_limits_are_part_of_it(name: str, field: str, value: Any) -> None:
@@ -99,6 +103,32 @@ def test_limits_are_part_of_it(name: str, field: str, value: Any) -> None:
 def test_substitutes_are_right(name: str, field: str, value: Any) -> None:
     """``${keep}`` may stand for any value, ``${env:NAME}`` for any text."""
     assert [] == problems({**example(name), field: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("trigger.yaml", "description", None),
+        ("trigger.yaml", "delayBySeconds", None),
+        ("trigger.yaml", "matchCriteria", None),
+        ("trigger.yaml", "matchCriteria", [{"jsonPath": "a", "operator": "In", "value": None, "values": [1]}]),
+        ("trigger.yaml", "matchCriteria", [{"jsonPath": "a", "operator": "In", "value": [1], "values": None}]),
+        ("trigger.yaml", "target", {"type": "Workflow", "id": "x", "workflowTargetSettings": None}),
+        ("trigger.yaml", "target", {"type": "Workflow", "id": "x", "workflowTargetSettings": {"dataFormat": None}}),
+        ("rule.yaml", "kind", None),
+        ("rule.yaml", "id", None),
+        ("rule.yaml", "version", None),
+        ("rule.yaml", "targets", [{"id": "a", "type": None, "url": None, "headers": None}]),
+        ("rule.yaml", "targets", [{"id": "a", "headers": {"X": None}}]),
+        ("source.yaml", "advanced", None),
+    ],
+)
+def test_null_is_taken_where_absent_is(name: str, field: str, value: Any) -> None:
+    """A key that may be left out may be null, to the schema as to ``validate``."""
+    changed = {**example(name), field: value}
+    check_document(parse(json.dumps(changed), "rule.json", environ={}), kinds=KINDS)
+
+    assert [] == problems(changed)
 
 
 values = st.recursive(

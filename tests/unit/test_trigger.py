@@ -98,16 +98,19 @@ def test_an_unknown_operator_is_a_warning() -> None:
     ("criterion", "right"),
     [
         ({"value": False}, True),
-        ({"value": None}, True),
         ({"value": ["a"]}, True),
         ({"values": ["a"]}, True),
+        ({"value": "a", "values": None}, True),
+        ({"value": None, "values": ["a"]}, True),
         ({"value": "a", "values": ["a"]}, False),
+        ({"value": None, "values": None}, False),
+        ({"value": None}, False),
         ({}, False),
     ],
     ids=str,
 )
 def test_a_criterion_has_a_value_or_values(criterion: dict[str, Any], right: bool) -> None:
-    """Exactly one of ``value`` and ``values``; a list, false and null are values."""
+    """Exactly one of ``value`` and ``values``; a list and false are values, and null is as if it were not there."""
     problem = [] if right else [("value-or-values", ("matchCriteria", 0))]
     assert problem == found(matchCriteria=[{"jsonPath": "a", "operator": "In", **criterion}])
 

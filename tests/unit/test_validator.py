@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ebrule.core.validator import check_rule, path_text, reference_checks, writable
+from ebrule.core.validator import check_rule, new_problems, path_text, reference_checks, writable
 from ebrule.errors import AccessError, EbruleError, Problem, UnavailableError
 from ebrule.rulefile import KEEP
 from ebrule.rules.eventbridge import EVENTBRIDGE
@@ -111,7 +111,6 @@ def test_a_right_rule_has_no_problems() -> None:
     ("path", "value", "message"),
     [
         (("name",), 5, "name must be text, not a whole number"),
-        (("name",), None, "name must be text, not nothing"),
         (("name",), 1.5, "name must be text, not a number"),
         (("name",), True, "name must be text, not true or false"),
         (("description",), ["x"], "description must be text, not a list"),
@@ -123,7 +122,7 @@ def test_a_right_rule_has_no_problems() -> None:
         (("conditions", 0, "field"), 1, "conditions[0].field must be text, not a whole number"),
         (("targets", 0, "headers"), ["x"], "targets[0].headers must be a mapping, not a list"),
         (("targets", 0, "headers"), {"A": 1}, "targets[0].headers.A must be text, not a whole number"),
-        (("targets", 0, "id"), None, "targets[0].id must be text, not nothing"),
+        (("targets", 0), None, "targets[0] must be a mapping, not nothing"),
         (("id",), b"x", "id must be text, not something else"),
     ],
 )
@@ -380,6 +379,77 @@ def test_whatever_a_file_says_is_told_in_order(data: dict[str, Any]) -> None:
         assert problem.message
 
 
+# --- what is the org's own ----------------------------------------------------------------------------------
+
+TRIGGER_DATA: dict[str, Any] = {
+    "name": "Demo", "enabled": True, "topicName": "v2.a", "target": {"type": "Workflow", "id": "f"},
+}  # fmt: skip
+BAD, WORSE = {"id": "a b", "n": 1}, {"id": "c d", "n": 1}
+EMPTY = {"field": "", "operator": "equals", "value": 1}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({"priority": 0}, {"priority": 0}, []),
+        ({"priority": 0}, {"priority": 1001}, ["priority-range"]),
+        ({"priority": 5}, {"priority": 0}, ["priority-range"]),
+        ({"status": "new", "name": None}, {"status": "new", "name": None}, []),
+        ({"status": "new"}, {"status": "newer"}, ["unknown-value"]),
+        ({"name": "Demo"}, {"name": None}, ["missing-key"]),
+        ({"priority": "5"}, {"priority": "5"}, []),
+        ({"priority": "5"}, {"priority": "6"}, ["wrong-type"]),
+        # An element of a list is the org's own wherever it stands, and a new one is not.
+        ({"targets": [BAD]}, {"targets": [{"id": "t"}, {**BAD, "n": 2}]}, []),
+        ({"targets": [BAD]}, {"targets": [BAD, WORSE]}, ["bad-target-id"]),
+        ({"conditions": [EMPTY]}, {"conditions": [RULE["conditions"][0], EMPTY]}, []),
+        ({"conditions": [EMPTY]}, {"conditions": [{**EMPTY, "value": 2}]}, ["empty-text"]),
+        ({"conditions": [EMPTY]}, {"conditions": [EMPTY, EMPTY]}, ["empty-text"]),
+        # What breaks a limit together must have stood together.
+        ({"targets": [{"id": "t"}, {"id": "t"}]}, {"targets": [{"id": "t"}, {"id": "t"}]}, []),
+        ({"targets": [{"id": "t"}]}, {"targets": [{"id": "t", "n": 1}, {"id": "t"}]}, ["duplicate-target"]),
+        ({"conditions": [RULE["conditions"][0]] * 16}, {"conditions": [RULE["conditions"][0]] * 16}, []),
+        (
+            {"conditions": [RULE["conditions"][0]] * 16},
+            {"conditions": [RULE["conditions"][0]] * 17},
+            ["too-many-conditions"],
+        ),
+    ],
+    ids=str,
+)
+def test_only_what_changes_can_be_wrong(before: dict[str, Any], after: dict[str, Any], expected: list[str]) -> None:
+    """An error that the org's rule has in the same place, for the same value, is none."""
+    assert expected == [each.id for each in new_problems(EVENTBRIDGE, {**RULE, **after}, [{**RULE, **before}])]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ((60, 90), (60, 90), []),
+        ((60, 90), (60, 91), ["ttl-and-delay"]),
+        ((60, 90), (61, 90), ["ttl-and-delay"]),
+        ((60, None), (60, 90), ["ttl-and-delay"]),
+        ((None, 90), (60, 90), ["ttl-and-delay"]),
+    ],
+)
+def test_fields_that_exclude_each_other(
+    before: tuple[int | None, int | None], after: tuple[int | None, int | None], expected: list[str]
+) -> None:
+    """Two fields that break a limit together are the org's own only while neither changes."""
+    old, new = (dict(zip(("eventTTLSeconds", "delayBySeconds"), pair, strict=True)) for pair in (before, after))
+
+    assert expected == [each.id for each in new_problems(TRIGGER, {**TRIGGER_DATA, **new}, [{**TRIGGER_DATA, **old}])]
+
+
+def test_an_error_of_any_state_that_the_org_had_is_its_own() -> None:
+    """What was wrong in the first or in the second state is no mistake, and a warning stays one."""
+    odd = {"operator": "sounds-like", "field": "a", "value": 1}
+    rule = {**RULE, "priority": 0, "status": "new", "conditions": [odd]}
+    found = new_problems(EVENTBRIDGE, rule, [{**RULE, "priority": 0}, {**RULE, "status": "new"}])
+
+    assert [("unknown-operator", "warning")] == [(each.id, each.severity) for each in found]
+
+
 # --- what a file can say ------------------------------------------------------------------------------------
 
 
@@ -392,6 +462,18 @@ def test_what_only_the_org_knows_is_left_out() -> None:
     assert {"part": {"leaf": {"weight": 1.5}, "leaves": [{}]}} == writable(
         Toy, {"part": {"leaf": {"weight": 1.5, "age": 2}, "leaves": [{"age": 2}], "age": 3}}
     )
+
+
+def test_nulls_may_be_left_out() -> None:
+    """Without nulls, what is null goes where that means no more than a key that is not there."""
+    target = {"id": "t1", "url": None, "headers": {"X-A": None}, "retries": None}
+    rule = {**RULE, "description": None, "conditions": [{"field": "a", "value": None}], "targets": [target, None]}
+    said = writable(EVENTBRIDGE.model, rule, nulls=False)
+
+    assert RULE.keys() == said.keys()
+    assert [{"field": "a", "value": None}] == said["conditions"]
+    assert [{"id": "t1", "headers": {"X-A": None}, "retries": None}, None] == said["targets"]
+    assert rule == writable(EVENTBRIDGE.model, rule)
 
 
 @pytest.mark.parametrize("odd", [None, "x", {"targets": "x"}, {"targets": None}, {"targets": ["x", None]}], ids=repr)

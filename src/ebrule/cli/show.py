@@ -27,7 +27,8 @@ Examples:
   ebrule show demo-rule -o json | jq .version
 
 Values that look like secrets, or came from ${env:…} in this ledger's last update of the rule, are printed as ${keep},
-which in a rule file means: leave the org's value.
+which in a rule file means: leave the org's value. With -o yaml, so are values that a rule file cannot have, such as
+one beyond a limit; a comment shows each, with the reason.
 """
 
 
@@ -54,7 +55,8 @@ def run(command: ShowCommand, screen: Screen) -> int:
         opened(command.connection, screen) as org,
         connect(org.settings.require_org(), org.settings.network, org.pace, read_only=True) as session,
     ):
-        rule = fetch_rule(session.reader, org.settings.kinds[kind.name], command.rule_id)
+        kind = org.settings.kinds[kind.name]
+        rule = fetch_rule(session.reader, kind, command.rule_id)
         content = rule.data
         if not command.reveal:
             redacted = _redactor(org.settings, session, kind, rule).data(rule.data)
@@ -62,7 +64,9 @@ def run(command: ShowCommand, screen: Screen) -> int:
     if command.output is o.ShowOutput.JSON:
         screen.json(_with_keep_spelled(content))
     elif command.output is o.ShowOutput.YAML:
-        screen.raw(_yaml(kind, rule, content))
+        from ebrule.pipeline.show import rule_file_text
+
+        screen.raw(rule_file_text(kind, rule, content))
     else:
         _show(screen, kind, rule, content, org.org_name)
     return 0
@@ -118,22 +122,6 @@ def _with_keep_spelled(value: Any) -> Any:
     if isinstance(value, list):
         return [_with_keep_spelled(item) for item in value]
     return value.value if isinstance(value, Keep) else value
-
-
-def _yaml(kind: Kind, rule: Rule, content: Mapping[str, Any]) -> str:
-    """Return the rule as a rule file; what a rule file cannot have stands below it as comments."""
-    from ebrule.core.validator import writable
-    from ebrule.rulefile import dump_yaml
-
-    own = kind.content(content)
-    said = writable(kind.model, own)
-    fields = {name: value for name, value in said.items() if value is not None}
-    rest = {name: value for name, value in own.items() if value is not None and value != fields.get(name)}
-    text = dump_yaml({"kind": kind.name, "id": rule.id, "version": rule.version, **fields})
-    if rest:
-        text += "# The org keeps this too; an update leaves it as it is:\n"
-        text += "".join(f"# {line}\n" for line in dump_yaml(rest).splitlines())
-    return text
 
 
 def _show(screen: Screen, kind: Kind, rule: Rule, content: Mapping[str, Any], org: str) -> None:

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from ebrule.core.fetcher import read_entities
 from ebrule.errors import Problem
+from ebrule.rules.file_part import null_is_absence
+from ebrule.rules.origins import Origins
 from ebrule.spelling import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -73,6 +75,47 @@ def check_model(
     return []
 
 
+# What no org can hold, or what would be misread: the rest are limits, which say what an org takes.
+_FORM = frozenset(
+    {"bad-id", "invalid-value", "missing-key", "nothing-to-keep", "unknown-key", "version-range", "wrong-type"}
+)
+
+
+def is_limit(problem: Problem) -> bool:
+    """Return whether a problem of a rule is a value that ebrule does not expect, in data of the right form."""
+    return problem.id not in _FORM
+
+
+def new_problems(kind: Kind, said: Data, held: Iterable[Data]) -> list[Problem]:
+    """Return what is wrong with a rule by itself, but for errors that are the org's own.
+
+    Args:
+        kind: what the rule is.
+        said: the part of it that a rule file can say.
+        held: rules that the org has, or had: an error that one of them has in the same place, for the same value, is
+            no mistake of the user.
+    """
+    found = check_rule(kind, said)
+    for state in held:
+        if any(problem.severity == "error" for problem in found):
+            is_old = _old_errors(kind, writable(kind.model, state), said)
+            found = [problem for problem in found if problem.severity != "error" or not is_old(problem)]
+    return found
+
+
+def _old_errors(kind: Kind, before: Data, after: Data) -> Callable[[Problem], bool]:
+    """Return what tells whether an error of ``after`` was in ``before`` too, and what it is about has not changed."""
+    known = {(problem.id, problem.path) for problem in check_rule(kind, before)}
+    origins = Origins(kind.shape, before, after)
+
+    def is_old(problem: Problem) -> bool:
+        return (problem.id, origins.of(problem.path)) in known and all(
+            origins.of((name,)) for name in kind.related.get(problem.id, ())
+        )
+
+    return is_old
+
+
 def reference_checks(reader: Reader, references: Iterable[Reference]) -> list[Callable[[], dict[Reference, Problem]]]:
     """Return one call for each distinct thing that rules refer to; each gives the references to it that are wrong.
 
@@ -131,21 +174,32 @@ def _not_listed(reference: Reference, seen: list[str]) -> Problem:
     )
 
 
-def writable(model: type[BaseModel], data: Any) -> Any:
-    """Return the part of a rule that a rule file of this model can say; what only the org knows is left out."""
+def writable(model: type[BaseModel], data: Any, *, nulls: bool = True) -> Any:
+    """Return the part of a rule that a rule file of this model can say; what only the org knows is left out.
+
+    Args:
+        model: the keys that there are.
+        data: the rule as the org has it.
+        nulls: whether a null stays where it means no more than a key that is left out.
+    """
     if not isinstance(data, Mapping):
         return data
-    known = {
-        name: _narrowed(field.annotation, data[name]) for name, field in model.model_fields.items() if name in data
+    fields = model.model_fields
+    names = data if model.model_config.get("extra") == "allow" else [name for name in fields if name in data]
+    return {
+        name: _narrowed(fields[name].annotation, data[name], nulls=nulls) if name in fields else data[name]
+        for name in names
+        if nulls or data[name] is not None or not null_is_absence(model, name)
     }
-    return {**data, **known} if model.model_config.get("extra") == "allow" else known
 
 
-def _narrowed(annotation: Any, value: Any) -> Any:
+def _narrowed(annotation: Any, value: Any, *, nulls: bool) -> Any:
     below = _model_in(annotation)
     if below is None:
         return value
-    return [writable(below, item) for item in value] if isinstance(value, list) else writable(below, value)
+    if isinstance(value, list):
+        return [writable(below, item, nulls=nulls) for item in value]
+    return writable(below, value, nulls=nulls)
 
 
 # --- pydantic's findings in ebrule's words -----------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ebrule.core.validator import writable
+from ebrule.core.validator import new_problems, writable
 from ebrule.errors import ConflictError, Problem, VersionGoneError
 from ebrule.pipeline.plan import Desired, Plan, invalid, make_plan
 from ebrule.rules.equivalence import canonical
@@ -33,10 +33,13 @@ def compare(desired: Desired, base: Rule, options: UpdateOptions, history: Histo
     """
     compared = _compare(desired, base, options, history)
     problems = fixed_field_problems(compared.plan, allow_identity_change=options.allow_identity_change)
-    # A limit may be broken by a field of ours and one that only the org's rule has, together.
-    problems += desired.kind.limits(writable(desired.kind.model, compared.plan.wanted))
+    # A limit may be broken by a field of ours and one that only the org's rule has, together. What a rollback goes
+    # back to, the org had.
+    held = (desired.kind.content(base.data), desired.recorded or {})
+    problems += new_problems(desired.kind, writable(desired.kind.model, compared.plan.wanted), held)
     if any(problem.severity == "error" for problem in problems):
-        raise invalid(desired.source, [desired.placed(problem) for problem in problems], desired.kind)
+        placed = sorted(map(desired.placed, problems), key=lambda problem: (problem.line or 0, problem.column or 0))
+        raise invalid(desired.source, placed, desired.kind)
     return compared
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ebrule.core.auth import connect
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.pace import Pace
-from ebrule.core.validator import reference_checks, writable
+from ebrule.core.validator import new_problems, reference_checks, writable
 from ebrule.errors import EbruleError, InvalidRuleError, Problem, RuleNotFoundError, UsageError
 from ebrule.pipeline.compare import fixed_field_problems
 from ebrule.pipeline.operation import redact_error
@@ -142,7 +142,8 @@ def _rule_problems(file: RuleFile, rule_id: str, answers: _Answers) -> list[Prob
     except InvalidRuleError as error:
         return list(error.problems)
     # A limit may be broken by a field of the file and one that only the org's rule has, together.
-    limits = [problem for problem in kind.limits(writable(kind.model, wanted)) if problem.severity == "error"]
+    found = new_problems(kind, writable(kind.model, wanted), [kind.content(rule.data)])
+    limits = [problem for problem in found if problem.severity == "error"]
     return limits + [_unless_consented(problem) for problem in fixed_field_problems(Plan(kind, rule, wanted))]
 
 

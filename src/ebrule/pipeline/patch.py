@@ -7,7 +7,7 @@ import re
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ebrule.core.validator import check_rule, path_text, writable
+from ebrule.core.validator import new_problems, path_text, writable
 from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
 from ebrule.redaction import without_secrets
 from ebrule.rulefile import KEEP, MAX_DEPTH, parse
@@ -149,9 +149,9 @@ def laid_over(kind: Kind, content: Data, present: Data, assignments: Sequence[As
         whole = overlay(kind.shape, whole, {name: changed.get(name)}, lambda _path, value, _present: value)
         if assignment.value is None and isinstance(path[-1], str) and path[1:]:
             _at(whole, path[:-1]).pop(path[-1], None)  # what a file leaves out stays, but not what is set to null
-    # What else may be odd about the rule is the org's own.
-    touched = {assignment.path[0] for assignment in assignments if assignment.value is not KEEP}
-    problems = [problem for problem in check_rule(kind, said) if problem.path[:1] and problem.path[0] in touched]
+    touched = {assignment.path[0] for assignment in assignments}
+    found = new_problems(kind, said, (content, present))
+    problems = [problem for problem in found if problem.severity == "error" or problem.path[0] in touched]
     if any(problem.severity == "error" for problem in problems):
         secrets = frozenset[str]().union(*(assignment.secrets for assignment in assignments))
         raise _wrong([without_secrets(problem, secrets) for problem in problems], SET)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ebrule.core.validator import check_rule, path_text
+from ebrule.core.validator import check_rule, is_limit, path_text
 from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
 from ebrule.pipeline.patch import Assignment, keeps, patched
 from ebrule.redaction import without_secrets
 from ebrule.rulefile import KEEP, Document, load
 from ebrule.rules.equivalence import equivalent
 from ebrule.rules.kind import Kind, Path, Rule, is_id
+from ebrule.rules.origins import respelled
 from ebrule.rules.overlay import overlay
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 from ebrule.settings.configured import configured_kinds
@@ -65,7 +66,8 @@ class RuleFile(NamedTuple):
     """A rule file that is right by itself.
 
     ``fields`` are the rule's own fields as the file says them; a field that it leaves out stays as the org has it.
-    ``rule_id`` and ``version`` are what the file says of itself, or None.
+    ``rule_id`` and ``version`` are what the file says of itself, or None. ``limits`` are the errors that were left to
+    whoever knows the org's rule: a value that it has is no mistake of the file.
     """
 
     kind: Kind
@@ -74,6 +76,7 @@ class RuleFile(NamedTuple):
     rule_id: str | None
     version: int | None
     warnings: tuple[Problem, ...] = ()
+    limits: tuple[Problem, ...] = ()
     recorded: None = None
 
     @property
@@ -88,7 +91,7 @@ class RuleFile(NamedTuple):
 
     def placed(self, problem: Problem) -> Problem:
         """Return the problem with its place in the file."""
-        return located(self.document, problem)
+        return _fit_to_show(self.document, located(self.document, problem))
 
     def over(self, base: Rule) -> dict[str, Any]:
         """Return what the file makes of the rule that the org has.
@@ -96,20 +99,27 @@ class RuleFile(NamedTuple):
         Raises:
             InvalidRuleError: the file says ``${keep}`` where the org has nothing to keep.
         """
+        present, model = self.kind.content(base.data), self.kind.model
+        # The org's rule may lack what a file must say; then that is what is kept.
+        fields = {
+            name: value
+            for name, value in self.fields.items()
+            if value is not KEEP or present.get(name) is not None or not model.model_fields[name].is_required()
+        }
         missing: list[Problem] = []
-        places = iter(keeps(self.fields))  # in the order in which they are asked for
+        places = iter(keeps(fields))  # in the order in which they are asked for
 
-        def value_at(path: str, value: Any, present: Any) -> Any:
+        def value_at(path: str, value: Any, kept: Any) -> Any:
             if value is not KEEP:
                 return value
             place = next(places)
-            if present is None:
+            if kept is None:
                 message = f"{path} is ${{keep}}, but the org has no such value"
                 hint = "Write the value itself, for one as ${env:NAME}."
                 missing.append(self.placed(Problem("nothing-to-keep", message, place, hint=hint)))
-            return present
+            return kept
 
-        content = overlay(self.kind.shape, self.kind.content(base.data), self.fields, value_at)
+        content = overlay(self.kind.shape, present, fields, value_at)
         if missing:
             raise invalid(self.source, missing)
         return content
@@ -157,6 +167,7 @@ def load_rule(
     stdin: IO[bytes] | None = None,
     assignments: Sequence[Assignment] = (),
     kinds: Mapping[str, Kind] | None = None,
+    defer_limits: bool = False,
 ) -> RuleFile:
     """Read a rule file and check all that can be checked without the org.
 
@@ -167,6 +178,8 @@ def load_rule(
         stdin: what ``-`` reads.
         assignments: values that stand in for those of the file.
         kinds: the kinds of rules by name; by default as the configuration file has them.
+        defer_limits: leave broken limits in ``limits`` where nothing else is wrong: whether they are mistakes depends
+            on what the org has.
 
     Raises:
         InvalidRuleError: the file cannot be read or is not right; it has every problem, with its place.
@@ -175,7 +188,7 @@ def load_rule(
     environ = os.environ if environ is None else environ
     document = load(path, environ=environ, stdin=stdin, tolerant=True)
     kinds = configured_kinds(environ) if kinds is None else kinds
-    return check_document(document, kinds, kind=kind, assignments=assignments)
+    return check_document(document, kinds, kind=kind, assignments=assignments, defer_limits=defer_limits)
 
 
 def check_document(
@@ -184,6 +197,7 @@ def check_document(
     *,
     kind: str | None = None,
     assignments: Sequence[Assignment] = (),
+    defer_limits: bool = False,
 ) -> RuleFile:
     """Check a document, and what its text left unclear, as :func:`load_rule` does; raises the same."""
     the_kind = _kind_of(document, kinds, kind)
@@ -198,11 +212,13 @@ def check_document(
     if isinstance(rule_id, str) and not is_id(rule_id):
         problems.append(Problem("bad-id", f'"{rule_id}" is no rule id', ("id",), hint="Copy the id from the org."))
     placed = placed_problems(document, problems)
-    if any(problem.severity == "error" for problem in placed):
+    limits = [problem for problem in placed if problem.severity == "error"]
+    if limits and not (defer_limits and not document.problems and all(map(is_limit, limits))):
         raise invalid(document.source, placed, the_kind)
     fields = the_kind.fields_of(data)
-    warnings = placed_problems(document, problems + _left_to_the_org(the_kind, fields))
-    return RuleFile(the_kind, document, fields, rule_id, data.get("version"), tuple(warnings))
+    wondered = [problem for problem in problems if problem.severity != "error"]
+    warnings = placed_problems(document, wondered + _left_to_the_org(the_kind, fields))
+    return RuleFile(the_kind, document, fields, rule_id, data.get("version"), tuple(warnings), tuple(limits))
 
 
 def _left_to_the_org(kind: Kind, fields: Mapping[str, Any]) -> list[Problem]:
@@ -296,7 +312,7 @@ _ABOUT_THE_KEY = frozenset({"unknown-key", "too-many-conditions", "expression-to
 
 def located(document: Document, problem: Problem) -> Problem:
     """Return the problem with its place in the document's text; what is missing is placed by what it is missing in."""
-    if problem.id == "missing-key":
+    if problem.id == "missing-key" and problem.path not in document.values:
         return document.locate(problem._replace(path=problem.path[:-1]))._replace(path=problem.path)
     return document.locate(problem, key=problem.id in _ABOUT_THE_KEY)
 
@@ -342,4 +358,5 @@ def why_nothing_to_keep(kind: Kind, path: Path) -> str | None:
 
 def make_plan(desired: Desired, base: Rule) -> Plan:
     """Lay what is desired over a rule; raises :class:`InvalidRuleError` where it does not say what comes of that."""
-    return Plan(desired.kind, base, desired.over(base))
+    kind = desired.kind
+    return Plan(kind, base, respelled(kind.shape, kind.content(base.data), desired.over(base)))

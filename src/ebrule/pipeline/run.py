@@ -22,7 +22,7 @@ from ebrule.core.identity import read_identity
 from ebrule.core.notices import Merged, Warned
 from ebrule.core.pace import OutOfTimeError, Pace
 from ebrule.core.updater import Hooks, Intent, Landed, Policy, Updater
-from ebrule.core.validator import check_rule, path_text, reference_checks, writable
+from ebrule.core.validator import new_problems, path_text, reference_checks, writable
 from ebrule.core.webhook import Endpoint, Event, make_event
 from ebrule.errors import (
     EbruleError,
@@ -41,6 +41,7 @@ from ebrule.pipeline.plan import Desired, Plan, invalid
 from ebrule.redaction import Redactor, load_key, present_key
 from ebrule.rules.diff import Change, diff, is_same_place
 from ebrule.rules.kind import Rule, checked_id
+from ebrule.rules.merge import merge3
 from ebrule.rules.stored import StoredDifferently, still_stored, stored_differently
 
 if TYPE_CHECKING:
@@ -268,12 +269,12 @@ class Run:
         known = Redactor(self.key, desired.secrets | session.tokens.credentials)
         self.redactor = known.knowing([desired.recorded, history.last and history.last.data], base.data)
         history.redactor = self.redactor
-        _raise_any(desired, found)
+        there = {reference.resource for reference in self._references(kind, base.data, rule_id)}
+        _raise_any(desired, [self._new(wrong, desired, there) for wrong in found])
         result.rule_name = self._name_of(base)
         compared = compare(desired, base, self.options, history)
         plan = compared.plan
         if desired.fields is None:
-            there = {reference.resource for reference in self._references(kind, base.data, rule_id)}
             new = [each for each in self._references(kind, plan.wanted, rule_id) if each.resource not in there]
             _raise_any(desired, session.patience.read_all(reference_checks(session.reader, new)))
         if compared.since is not None:
@@ -305,6 +306,13 @@ class Run:
             return []
         # What cannot change has been found right when the rule was made.
         return [each for each in kind.references(fields, rule_id) if path_text(each.path) not in kind.immutable]
+
+    def _new(self, wrong: dict[Reference, Problem], desired: Desired, there: set[str]) -> dict[Reference, Problem]:
+        """Return the wrong references that this run makes; those that the org's rule has already are warnings."""
+        own = {each for each in wrong if each.resource in there and each.path[0] not in desired.kind.read_only}
+        warnings = (self.redactor.problem(desired.placed(wrong[each])) for each in wrong if each in own)
+        self.result.warnings += tuple(warning._replace(severity="warning") for warning in warnings)
+        return {each: problem for each, problem in wrong.items() if each not in own}
 
     def _name_of(self, rule: Rule) -> str:
         return self.redactor.text(str(rule.data.get("name") or ""))
@@ -349,8 +357,9 @@ class Run:
             operation.intent(intent, before, after, self.result.changes)
 
         def check(content: Data) -> None:
-            # What a rule file cannot say is the org's own.
-            found = check_rule(kind, writable(kind.model, content))
+            # Without what this run changes, it is as others made it: what is wrong with that is the org's own.
+            theirs = merge3(kind.shape, plan.wanted, kind.content(plan.base.data), content).content
+            found = new_problems(kind, writable(kind.model, content), [theirs])
             problems = [problem for problem in found if problem.severity == "error"]
             if problems:
                 raise InvalidRuleError("merged with what others changed meanwhile, the rule is not right", problems)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ebrule.core.transport import Transport
+    from ebrule.errors import Problem
     from ebrule.pipeline.operation import UpdateResult
     from ebrule.pipeline.plan import Desired
     from ebrule.settings import Settings
@@ -70,7 +71,16 @@ def _load(
     assignments = tuple(parse_assignment(text, environ) for text in options.assignments)
     if source is not None:
         stdin = stdin or _own_input()
-        return load_rule(source, kind=options.kind, environ=environ, stdin=stdin, assignments=assignments, kinds=kinds)
+        rule_file = load_rule(
+            source,
+            kind=options.kind,
+            environ=environ,
+            stdin=stdin,
+            assignments=assignments,
+            kinds=kinds,
+            defer_limits=True,
+        )
+        return rule_file._replace(warnings=(*rule_file.warnings, *map(_of_the_org, rule_file.limits)))
     if not assignments:
         command = "diff" if options.dry_run else "update"
         raise UsageError(
@@ -78,6 +88,12 @@ def _load(
             hint=f"Type: ebrule {command} --file rule.yaml  (or --set PATH=VALUE)",
         )
     return Patch(kind_named(options.kind or DEFAULT_KIND, kinds), assignments)
+
+
+def _of_the_org(limit: Problem) -> Problem:
+    """Return a broken limit as a warning; where the run changes what breaks it, it ends with an error instead."""
+    message = f"{limit.message}; the org has this value already, and it stays"
+    return limit._replace(message=message, severity="warning")
 
 
 def _own_input() -> IO[bytes] | None:

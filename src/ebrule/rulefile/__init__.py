@@ -18,8 +18,9 @@ from ebrule.rulefile.folders import rule_files
 from ebrule.rulefile.json_reader import SYNTAX as _JSON_SYNTAX
 from ebrule.rulefile.json_reader import read_json
 from ebrule.rulefile.places import Path, Place
+from ebrule.rulefile.unwritable import unwritable
 from ebrule.rulefile.yaml_reader import read_yaml
-from ebrule.rulefile.yaml_writer import dump_yaml
+from ebrule.rulefile.yaml_writer import comment_lines, dump_yaml
 
 if TYPE_CHECKING:
     import os
@@ -33,11 +34,13 @@ __all__ = [
     "Keep",
     "Path",
     "Place",
+    "comment_lines",
     "dump_yaml",
     "load",
     "parse",
     "read_text",
     "rule_files",
+    "unwritable",
 ]
 
 

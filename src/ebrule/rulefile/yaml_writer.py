@@ -10,11 +10,18 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ebrule.rulefile.document import KEEP
 from ebrule.rulefile.scalars import float_text, kind_of
 from ebrule.sanitizer import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ebrule.rulefile.places import Path
+
+    Comments = Mapping[Path, Iterable[str]]
 
 # Narrower than YAML's own rule, which few know by heart: a text that needs thought is quoted.
 _SAFE: Final = re.compile(r"[\w/$(^](?:[^:#]|:(?! |$)|(?<! )#)*")
@@ -24,25 +31,33 @@ _WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y
 _LONGEST_KEY: Final = 1000
 
 
-def dump_yaml(data: Mapping[str, Any]) -> str:
+def dump_yaml(data: Mapping[str, Any], comments: Comments | None = None) -> str:
     """Write data as YAML in block style, in the order that it has, so that ``parse`` reads back the same.
 
     Args:
         data: Mappings with string keys, lists, strings, finite numbers, booleans, None and ``KEEP``.
+        comments: The lines to write above the entry of a mapping, by its path.
 
     Raises:
         ValueError: A number is infinite or NaN.
         TypeError: A value is of another type.
     """
-    return "\n".join(_lines(data)) + "\n"
+    return "\n".join(_lines(data, comments or {}, ())) + "\n"
 
 
-def _lines(value: Any) -> list[str]:
+def comment_lines(text: str) -> list[str]:
+    """The lines of a text as comments, of printable characters only."""
+    return [_visible(clean(f"# {line}")).rstrip() for line in text.split("\n")]
+
+
+def _lines(value: Any, comments: Comments, path: Path) -> list[str]:
     """The lines of a value, its first line fit to follow a key or a dash."""
     if isinstance(value, Mapping):
-        return [line for key, entry in value.items() for line in _entry(key, entry)] or ["{}"]
+        entries = (_entry(key, entry, comments, (*path, key)) for key, entry in value.items())
+        return [line for lines in entries for line in lines] or ["{}"]
     if isinstance(value, (list, tuple)):
-        return [line for item in value for line in _under("- ", _lines(item))] or ["[]"]
+        items = (_under("- ", _lines(item, comments, (*path, index))) for index, item in enumerate(value))
+        return [line for lines in items for line in lines] or ["[]"]
     if isinstance(value, str) and _fits_a_block(value):
         text = _unsubstituted(value)
         body = [line and f"  {line}" for line in text.removesuffix("\n").split("\n")]
@@ -50,10 +65,10 @@ def _lines(value: Any) -> list[str]:
     return [_scalar(value)]
 
 
-def _entry(key: str, value: Any) -> list[str]:
-    """The lines of a mapping's entry."""
-    text, lines = _string(key), _lines(value)
-    heads = [f"{text}:"] if len(text) <= _LONGEST_KEY else [f"? {text}", ":"]
+def _entry(key: str, value: Any, comments: Comments, path: Path) -> list[str]:
+    """The lines of a mapping's entry, which stands at a path, below its comments."""
+    text, lines = _string(key), _lines(value, comments, path)
+    heads = [*comments.get(path, ()), *([f"{text}:"] if len(text) <= _LONGEST_KEY else [f"? {text}", ":"])]
     if isinstance(value, (Mapping, list, tuple)) and value:
         return [*heads, *_under("  ", lines)]
     return [*heads[:-1], f"{heads[-1]} {lines[0]}", *lines[1:]]
@@ -105,9 +120,12 @@ def _string(text: str) -> str:
 
 def _double_quoted(text: str) -> str:
     """A string in double quotes; what cannot be seen (controls, bidirectional ones too) is escaped."""
-    escaped = json.dumps(text, ensure_ascii=False)
     # Python's escapes for such characters, \xNN, \uNNNN and \UNNNNNNNN, are YAML's own.
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in escaped)
+    return _visible(json.dumps(text, ensure_ascii=False))
+
+
+def _visible(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _fits_a_block(text: str) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from ebrule.errors import Problem
+from ebrule.rules.file_part import FilePart
 from ebrule.rules.kind import Data, Kind, Reference, Shape, id_problems, is_id
 from ebrule.rules.matching.routing import routing_conditions
 from ebrule.spelling import did_you_mean
@@ -68,10 +69,8 @@ OPERATORS = frozenset(
 )  # fmt: skip
 
 
-class Condition(BaseModel):
+class Condition(FilePart):
     """One test of an event: all conditions of a rule must hold."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     field: str = Field(min_length=1, description="Dotted path into the event, such as attributes.callDuration.")
     operator: str = Field(
@@ -80,21 +79,19 @@ class Condition(BaseModel):
     value: JsonValue = Field(description="What the event's value is compared with.")
 
 
-class Target(BaseModel):
+class Target(FilePart):
     """Where matching events go. Keys that ebrule does not know are kept."""
 
-    model_config = ConfigDict(strict=True, extra="allow", defer_build=True)
+    model_config = ConfigDict(extra="allow")
 
     id: str = Field(min_length=1, description="Id of a target that exists in the org.")
     type: str | None = Field(default=None, description="What kind of target it is, such as webhook.")
     url: str | None = Field(default=None, description="Where a webhook target receives events.")
-    headers: dict[str, str] | None = Field(default=None, description="HTTP headers sent along.")
+    headers: dict[str, str | None] | None = Field(default=None, description="HTTP headers sent along.")
 
 
-class EventBridgeRule(BaseModel):
+class EventBridgeRule(FilePart):
     """A rule file of kind ``eventbridge``."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     kind: Literal["eventbridge"] = "eventbridge"
     id: str | None = Field(default=None, description="The rule's id; must agree with --rule-id.")

@@ -102,6 +102,7 @@ class Kind(NamedTuple):
         event_type: the name of the event that announces a change.
         shape: how states are compared and merged.
         limits: problems that the types cannot tell; they never need the org.
+        related: by the id of a limit that several top-level fields break together, these fields.
         references: what must exist in the org for a rule of that id, or of one that is not told.
         conditions: what an event is asked; in the place of what cannot be asked here, the problem with it.
         version_increments_by_one: whether each applied PUT raises the version by exactly one.
@@ -126,6 +127,7 @@ class Kind(NamedTuple):
     limits: Callable[[Data], list[Problem]]
     references: Callable[[Data, str | None], list[Reference]]
     conditions: Callable[[Data], Iterable[Condition | Problem]]
+    related: Mapping[str, tuple[str, ...]] = {}
     version_increments_by_one: bool = False
     read_only: frozenset[str] = READ_ONLY
     listing: str | None = None

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ebrule.errors import Problem
+from ebrule.rules.file_part import FilePart
 from ebrule.rules.kind import Data, Kind, Reference, Shape, checked_id
 from ebrule.rules.matching.topics import topic_conditions
 
@@ -18,10 +19,8 @@ INTEGRATION_TYPE = "amazon-eventbridge-source"
 ACCOUNT_ID = "^[0-9]{12}$"
 
 
-class Properties(BaseModel):
+class Properties(FilePart):
     """The partner event source, and what is sent to it."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     eventSourceSuffix: str = Field(min_length=1, description="Names the partner event source.")  # noqa: N815 - the wire's own spelling
     awsAccountId: str = Field(  # noqa: N815 - the wire's own spelling
@@ -34,10 +33,8 @@ class Properties(BaseModel):
     )
 
 
-class EventBridgeSource(BaseModel):
+class EventBridgeSource(FilePart):
     """A rule file of kind ``eventbridge-source``."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     kind: Literal["eventbridge-source"] = "eventbridge-source"
     id: str | None = Field(default=None, description="The integration's id; must agree with --rule-id.")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from ebrule.errors import Problem
+from ebrule.rules.file_part import FilePart
 from ebrule.rules.kind import Data, Kind, Reference, Shape, id_problems, is_id
 from ebrule.rules.matching.criteria import trigger_conditions
 from ebrule.spelling import did_you_mean
@@ -28,15 +29,15 @@ OPERATORS = (
 )  # fmt: skip
 
 
-class Criterion(BaseModel):
+def _has(name: str) -> dict[str, JsonValue]:
+    """Return what a JSON Schema says of an object that has a key, and not as null."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+
+
+class Criterion(FilePart):
     """One test of an event: all criteria of a trigger must hold."""
 
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        defer_build=True,
-        json_schema_extra={"oneOf": [{"required": ["value"]}, {"required": ["values"]}]},
-    )
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_has("value"), _has("values")]})
 
     jsonPath: str = Field(min_length=1, description="Goessner's JSONPath into the event, such as $.mediaType.")  # noqa: N815 - the wire's own spelling
     operator: str = Field(min_length=1, description=f"One of {', '.join(OPERATORS)}.", examples=list(OPERATORS))
@@ -44,18 +45,14 @@ class Criterion(BaseModel):
     values: list[JsonValue] | None = Field(default=None, description="Several values to compare with.")
 
 
-class WorkflowSettings(BaseModel):
+class WorkflowSettings(FilePart):
     """How the event is handed to the workflow."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     dataFormat: Literal["Json", "TopLevelPrimitives"] | None = None  # noqa: N815 - the wire's own spelling
 
 
-class WorkflowTarget(BaseModel):
+class WorkflowTarget(FilePart):
     """The Architect workflow that is started."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
     type: Literal["Workflow"]
     id: str = Field(min_length=1, description="Id of an active, published workflow.")
@@ -65,13 +62,10 @@ class WorkflowTarget(BaseModel):
 _INTEGER: dict[str, JsonValue] = {"type": "integer"}
 
 
-class Trigger(BaseModel):
+class Trigger(FilePart):
     """A rule file of kind ``trigger``."""
 
     model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        defer_build=True,
         json_schema_extra={
             "not": {
                 "required": ["eventTTLSeconds", "delayBySeconds"],
@@ -100,7 +94,8 @@ class Trigger(BaseModel):
 
 def _limits(rule: Data) -> list[Problem]:
     found = []
-    if rule.get("eventTTLSeconds") is not None and rule.get("delayBySeconds") is not None:
+    # What a file keeps is the org's to know.
+    if all(isinstance(rule.get(name), int) for name in ("eventTTLSeconds", "delayBySeconds")):
         found.append(
             Problem(
                 "ttl-and-delay",
@@ -121,8 +116,9 @@ def _limits(rule: Data) -> list[Problem]:
 
 def _criterion_problems(criterion: Data, path: tuple[str | int, ...]) -> list[Problem]:
     found = []
-    if ("value" in criterion) == ("values" in criterion):
-        both = "both value and values" if "value" in criterion else "neither value nor values"
+    has_value, has_values = criterion.get("value") is not None, criterion.get("values") is not None
+    if has_value == has_values:
+        both = "both value and values" if has_value else "neither value nor values"
         found.append(
             Problem("value-or-values", f"this criterion has {both}", path, hint="A criterion has exactly one of them.")
         )
@@ -177,6 +173,7 @@ TRIGGER = Kind(
         item_keys={"matchCriteria": frozenset(Criterion.model_fields)},
     ),
     limits=_limits,
+    related={"ttl-and-delay": ("eventTTLSeconds", "delayBySeconds")},
     references=_references,
     conditions=trigger_conditions,
     immutable={"topicName": "A trigger keeps its topic for life; create a new trigger for another one."},

@@ -55,6 +55,8 @@ class SandboxProcess:
         echoes: Whether the reply to a PUT shows what was sent.
         org_id: The id of the organization, in place of the usual one.
         authors: ``all`` or ``none``: the kinds whose replies have ``createdBy`` and ``modifiedBy``.
+        replica_lag: How many GETs of a rule after each of its writes still show the state before it.
+        replicas: How many replicas answer these GETs in turn; only the first one lags.
         arguments: Further command-line arguments.
 
     Raises:
@@ -74,6 +76,8 @@ class SandboxProcess:
         echoes: bool = False,
         org_id: str | None = None,
         authors: str | None = None,
+        replica_lag: int = 0,
+        replicas: int = 1,
         arguments: Sequence[str] = (),
     ) -> None:
         self.state_dir = state_dir
@@ -85,6 +89,7 @@ class SandboxProcess:
         command += [argument for fault in faults for argument in ("--fault", fault)]
         command += ["--client", *client] if client else []
         command += [argument for way in stores for argument in ("--stores", way)]
+        command += ["--replica-lag", str(replica_lag), "--replicas", str(replicas)]
         command += ["--echoes"] if echoes else []
         command += ["--org-id", org_id] if org_id else []
         command += ["--authors", authors] if authors else []

@@ -88,6 +88,13 @@ def test_a_sandbox_can_store_bodies_differently_than_sent(offline: CommandLine) 
     assert (" Blank ", "Blank", "default") == (reply["name"], rule["name"], rule["category"])
 
 
+def test_the_replicas_of_a_sandbox_can_lag(offline: CommandLine) -> None:
+    """``--replica-lag`` and ``--replicas`` reach the sandbox."""
+    with _served(offline, "--replica-lag", "3", "--replicas", "2") as client:
+        client.put(RULE, json=client.get(RULE).json())
+        assert [7, 8, 7, 8] == [client.get(RULE).json()["version"] for _ in range(4)]
+
+
 def test_a_sandbox_can_be_another_org(offline: CommandLine) -> None:
     """``--org-id`` and ``--authors`` reach the sandbox."""
     org_id = "0b5d7a7e-3f5c-4c55-9f0a-0d1f4a1c2b3d"

@@ -65,6 +65,8 @@ class ServeCommand(NamedTuple):
     echoes: bool = False
     org_id: str | None = None
     authors: Authors | None = None
+    replica_lag: int = 0
+    replicas: int = 1
 
 
 def run_serve(command: ServeCommand, screen: Screen) -> int:
@@ -83,6 +85,8 @@ def run_serve(command: ServeCommand, screen: Screen) -> int:
         echoes=command.echoes,
         org_id=command.org_id,
         authors=command.authors and command.authors.value,
+        replica_lag=command.replica_lag,
+        replicas=command.replicas,
     )
 
     def ready(url: str) -> None:
@@ -159,8 +163,17 @@ def serve_command(
     authors: Annotated[
         Authors | None, typer.Option("--authors", help="Kinds that show their authors; by default eventbridge.")
     ] = None,
+    replica_lag: Annotated[
+        int, typer.Option("--replica-lag", metavar="READS", min=0, help="How many GETs miss the last write of a rule.")
+    ] = 0,
+    replicas: Annotated[
+        int,
+        typer.Option("--replicas", metavar="COUNT", min=1, help="How many answer GETs in turn; the first lags."),
+    ] = 1,
 ) -> int:
-    command = ServeCommand(host, port, latency_ms, fault or [], stores or [], echoes, org_id, authors)
+    command = ServeCommand(
+        *(host, port, latency_ms, fault or [], stores or []), echoes, org_id, authors, replica_lag, replicas
+    )
     return run_serve(command, Screen())
 
 

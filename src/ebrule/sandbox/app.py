@@ -79,12 +79,15 @@ def create_app(config: Config) -> Starlette:
         config: How it behaves.
 
     Raises:
-        ValueError: A fault specification is wrong, a way to store is unknown, or the organization's id is no UUID.
+        ValueError: A fault specification is wrong, a way to store is unknown, the organization's id is no UUID, or a
+            number is out of range.
         DatabaseError: The state file cannot be used.
         OSError: The state folder or file cannot be made.
     """
     faults = [parse(text) for text in config.faults]
     config = replace(config, stores=storing.names_in(config.stores), org_id=_org_id(config.org_id))
+    if config.replica_lag < 0 or config.replicas < 1:
+        raise ValueError(f"invalid replicas: {config.replicas} with a lag of {config.replica_lag} reads")
     database = Database(config.state_dir)
     app = Starlette(
         routes=[

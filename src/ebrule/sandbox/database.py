@@ -18,7 +18,7 @@ FILE_NAME: Final = "sandbox.sqlite3"
 
 _BUSY_SECONDS: Final = 10.0
 _KEPT_REQUESTS: Final = 100_000
-_SCHEMA_VERSION: Final = 4
+_SCHEMA_VERSION: Final = 5
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS resources (
         org TEXT NOT NULL,
@@ -48,6 +48,16 @@ _SCHEMA: Final = (
         request_id TEXT,
         UNIQUE (org, kind, id, parent)
     )""",
+    # One row for each write that some reads do not show yet: the state before it, as JSON, NULL where there was none.
+    """CREATE TABLE IF NOT EXISTS lagging (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        org TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        state TEXT,
+        lag INTEGER NOT NULL,
+        reads INTEGER NOT NULL DEFAULT 0
+    )""",
     # status is NULL where the client was never answered.
     """CREATE TABLE IF NOT EXISTS requests (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -69,8 +79,8 @@ _SCHEMA: Final = (
         window_count INTEGER NOT NULL DEFAULT 0
     )""",
 )
-_ALL_TABLES: Final = ("resources", "history", "requests", "tokens")
-_DATA_TABLES: Final = ("resources", "history", "requests")
+_DATA_TABLES: Final = ("resources", "history", "lagging", "requests")
+_ALL_TABLES: Final = (*_DATA_TABLES, "tokens")
 
 
 class DatabaseError(Exception):

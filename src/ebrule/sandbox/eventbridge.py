@@ -118,7 +118,7 @@ class TargetEntity(Open):
 class _RuleEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
         caller = await authorize(request, scopes.RULE_READ)
-        rule = await run_in_threadpool(caller.resources.read, seed.RULE, request.path_params["id"])
+        rule = await run_in_threadpool(caller.resources.read_replica, seed.RULE, request.path_params["id"])
         return _rule_response(caller.resources, rule)
 
     async def put(self, request: Request) -> Response:

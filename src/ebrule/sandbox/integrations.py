@@ -98,7 +98,9 @@ async def _read_integration(request: Request) -> Response:
 class _ConfigurationEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
         caller = await authorize(request, scopes.INTEGRATION_READ)
-        _, configuration = await run_in_threadpool(_find, caller.resources, request.path_params["id"])
+        configuration = await run_in_threadpool(
+            caller.resources.read_replica, seed.CONFIGURATION, request.path_params["id"]
+        )
         return _configuration_response(caller.resources, configuration)
 
     async def put(self, request: Request) -> Response:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from ebrule.sandbox import seed, storing
+from ebrule.sandbox import replica, seed, storing
 from ebrule.sandbox.clock import timestamp
 from ebrule.sandbox.openapi import ID_PATTERN
 from ebrule.sandbox.replies import ApiError, Detail
@@ -68,17 +68,31 @@ class Resources:
     request_id: str | None
 
     def read(self, kind: str, resource_id: str) -> Resource:
-        """Read one resource.
+        """Read one resource as it is.
 
         Raises:
             ApiError: 404, there is none of that id.
         """
-        if re.fullmatch(ID_PATTERN, resource_id):
-            with self.database.read() as connection:
-                found = self._select(connection, kind, resource_id)
-            if found:
-                return found
-        raise ApiError(404)
+        _check_id(resource_id)
+        with self.database.read() as connection:
+            found = self._select(connection, kind, resource_id)
+        return _existing(found)
+
+    def read_replica(self, kind: str, resource_id: str) -> Resource:
+        """Read one resource as a GET of it shows it, which may be as it was before its last writes.
+
+        Raises:
+            ApiError: 404, there is none of that id, or was none.
+        """
+        if not self.config.replica_lag:
+            return self.read(kind, resource_id)
+        _check_id(resource_id)
+        with self.database.write() as connection:
+            stale = replica.note_read(connection, replica.Key(self.org, kind, resource_id), self.config.replicas)
+            found = self._select(connection, kind, resource_id)
+        if stale:
+            found = Resource(**json.loads(stale.state)) if stale.state else None
+        return _existing(found)
 
     def read_all(self, kind: str) -> list[Resource]:
         """Read every resource of a kind, in the order of their ids."""
@@ -105,6 +119,7 @@ class Resources:
         resource_id, now = str(uuid.uuid4()), timestamp()
         sent = _writable(body)
         with self.database.write() as connection:
+            self._note_write(connection, kind, resource_id)
             connection.execute(
                 "INSERT INTO resources (org, kind, id, version, body, created, created_by, modified, modified_by)"
                 " VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?)",
@@ -133,14 +148,13 @@ class Resources:
         sent = _writable(body)
         text = self._stored(kind, sent)
         with self.database.write() as connection:
+            self._note_write(connection, kind, resource_id)
             changed = connection.execute(
                 "UPDATE resources SET version = version + 1, body = ?, modified = ?, modified_by = ?"
                 " WHERE org = ? AND kind = ? AND id = ? AND version = ?",
                 (text, now, self.client_id, self.org, kind, resource_id, expected),
             )
-            after = self._select(connection, kind, resource_id)
-            if after is None:
-                raise ApiError(404)
+            after = _existing(self._select(connection, kind, resource_id))
             if changed.rowcount == 0:
                 raise _stale(after, expected, conflict)
             connection.execute(
@@ -160,6 +174,7 @@ class Resources:
             ApiError: 404, there is none of that id.
         """
         with self.database.write() as connection:
+            self._note_write(connection, kind, resource_id)
             gone = connection.execute(
                 "DELETE FROM resources WHERE org = ? AND kind = ? AND id = ?", (self.org, kind, resource_id)
             )
@@ -184,11 +199,29 @@ class Resources:
         ).fetchone()
         return _resource(row) if row else None
 
+    def _note_write(self, connection: sqlite3.Connection, kind: str, resource_id: str) -> None:
+        """Note a write for the replica; where the write is then refused, the transaction takes the note back."""
+        if self.config.replica_lag:
+            before = self._select(connection, kind, resource_id)
+            state = json.dumps(asdict(before)) if before else None
+            replica.note_write(connection, replica.Key(self.org, kind, resource_id), state, self.config.replica_lag)
+
     def _stored(self, kind: str, sent: dict[str, Any]) -> str:
         return _text(storing.stored(self.config.stores, kind, sent))
 
     def _shown(self, written: Resource, sent: dict[str, Any]) -> Resource:
         return replace(written, body=sent) if self.config.echoes else written
+
+
+def _check_id(text: str) -> None:
+    if not re.fullmatch(ID_PATTERN, text):
+        raise ApiError(404)
+
+
+def _existing(found: Resource | None) -> Resource:
+    if found is None:
+        raise ApiError(404)
+    return found
 
 
 def _writable(body: dict[str, Any]) -> dict[str, Any]:

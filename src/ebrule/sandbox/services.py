@@ -30,6 +30,8 @@ class Config:
         org_id: The id, a UUID, of the organization of all clients but ``sandbox-other``, in place of the usual one.
         authors: ``all`` or ``none``: the kinds whose replies say who made and changed a resource and when. None
             means those of which the service tells it.
+        replica_lag: How many reads of a resource after each write still show the state before it.
+        replicas: How many replicas take turns in answering these reads; only the first one lags.
     """
 
     state_dir: Path
@@ -42,6 +44,8 @@ class Config:
     echoes: bool = False
     org_id: str | None = None
     authors: str | None = None
+    replica_lag: int = 0
+    replicas: int = 1
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class _TriggersEndpoint(HTTPEndpoint):
 class _TriggerEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
         caller = await authorize(request, scopes.TRIGGER_READ)
-        trigger = await run_in_threadpool(caller.resources.read, seed.TRIGGER, request.path_params["id"])
+        trigger = await run_in_threadpool(caller.resources.read_replica, seed.TRIGGER, request.path_params["id"])
         return JSONResponse(_entity(caller.resources, trigger))
 
     async def put(self, request: Request) -> Response:

@@ -88,6 +88,22 @@ def test_a_sandbox_can_store_bodies_differently_than_sent(offline: CommandLine) 
     assert (" Blank ", "Blank", "default") == (reply["name"], rule["name"], rule["category"])
 
 
+def test_the_replicas_of_a_sandbox_can_lag(offline: CommandLine) -> None:
+    """``--replica-lag`` and ``--replicas`` reach the sandbox."""
+    with _served(offline, "--replica-lag", "3", "--replicas", "2") as client:
+        client.put(RULE, json=client.get(RULE).json())
+        assert [7, 8, 7, 8] == [client.get(RULE).json()["version"] for _ in range(4)]
+
+
+def test_a_sandbox_can_be_another_org(offline: CommandLine) -> None:
+    """``--org-id`` and ``--authors`` reach the sandbox."""
+    org_id = "0b5d7a7e-3f5c-4c55-9f0a-0d1f4a1c2b3d"
+    with _served(offline, "--org-id", org_id, "--authors", "none") as client:
+        organization, rule = client.get("/api/v2/organizations/me").json(), client.get(RULE).json()
+
+    assert (org_id, False) == (organization["id"], "modifiedBy" in rule)
+
+
 @contextlib.contextmanager
 def _served(offline: CommandLine, *arguments: str) -> Iterator[httpx.Client]:
     """Serve a sandbox, and give a client with the URL and the credentials that the command prints."""
@@ -125,11 +141,12 @@ def test_a_sandbox_is_served_until_a_signal(offline: CommandLine, signum: int) -
     [
         (["--fault", "frobnicate"], "frobnicate"),
         (["--host", "0.0.0.0"], "loopback"),  # noqa: S104 - it is refused
+        (["--org-id", "mine"], "error: invalid organization id: 'mine' "),
         (["--stores", "trimmed,frobnicate"], "error: unknown way to store: 'frobnicate' (known: lower-case, "),
     ],
 )
 def test_a_sandbox_that_cannot_be_served_says_why(offline: CommandLine, arguments: list[str], words: str) -> None:
-    """An unknown fault or way to store, and an address that others could reach, are wrong usage."""
+    """An unknown fault or way to store, an id that is no UUID, and an address in reach of others are wrong usage."""
     ran = offline("sandbox", "serve", *arguments)
 
     assert ran.code == 2

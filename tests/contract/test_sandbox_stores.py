@@ -209,7 +209,7 @@ def test_what_is_read_can_be_put_back(start_sandbox: StartSandbox) -> None:
 @pytest.mark.parametrize(("names", "bad"), [("frob", "'frob'"), ("trimmed,,sorted", "''"), ("Trimmed", "'Trimmed'")])
 def test_an_unknown_way(tmp_path: Path, names: str, bad: str) -> None:
     """An unknown name is wrong usage; the error has the name and lists the known ones."""
-    with pytest.raises(RuntimeError, match=f"^error: unknown way to store: {bad} ") as caught:
+    with pytest.raises(RuntimeError, match=rf"^error: unknown way to store: {bad} ") as caught:
         SandboxProcess(tmp_path, stores=["sorted", names])
     assert all(way in str(caught.value) for way in WAYS)
 

@@ -50,12 +50,20 @@ class Counted:
 
 @contextlib.contextmanager
 def _world(
-    counted: Counted, plan: Callable[[str, str], Fault | None], *, latency_ms: float = 0, stores: Sequence[str] = ()
+    counted: Counted,
+    plan: Callable[[str, str], Fault | None],
+    *,
+    latency_ms: float = 0,
+    stores: Sequence[str] = (),
+    replica_lag: int = 0,
+    replicas: int = 1,
 ) -> Iterator[tuple[Path, SandboxProcess, FaultyProxy]]:
     """Give a folder, a sandbox, and a proxy before it; count the seconds."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ebrule-proof-")))
-        sandbox = SandboxProcess(folder / "org", latency_ms=latency_ms, stores=stores)
+        sandbox = SandboxProcess(
+            folder / "org", latency_ms=latency_ms, stores=stores, replica_lag=replica_lag, replicas=replicas
+        )
         stack.enter_context(contextlib.closing(sandbox))
         proxy = stack.enter_context(contextlib.closing(FaultyProxy(sandbox.url, plan)))
         began = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -24,6 +25,8 @@ Examples:
   ebrule sandbox serve --stores trimmed,defaults
 
 It listens on loopback only, and keeps its state in ebrule's state folder.
+The client sandbox-other (same secret) belongs to a second org with rules of
+its own.
 
 \b
 Real orgs store some bodies differently than sent. Ways to store:
@@ -44,6 +47,13 @@ Example:
 """
 
 
+class Authors(str, enum.Enum):
+    """The kinds of rules whose replies have createdBy and modifiedBy."""
+
+    ALL = "all"
+    NONE = "none"
+
+
 class ServeCommand(NamedTuple):
     """What ``ebrule sandbox serve`` was asked to do."""
 
@@ -53,6 +63,10 @@ class ServeCommand(NamedTuple):
     faults: Sequence[str] = ()
     stores: Sequence[str] = ()
     echoes: bool = False
+    org_id: str | None = None
+    authors: Authors | None = None
+    replica_lag: int = 0
+    replicas: int = 1
 
 
 def run_serve(command: ServeCommand, screen: Screen) -> int:
@@ -69,6 +83,10 @@ def run_serve(command: ServeCommand, screen: Screen) -> int:
         faults=command.faults,
         stores=command.stores,
         echoes=command.echoes,
+        org_id=command.org_id,
+        authors=command.authors and command.authors.value,
+        replica_lag=command.replica_lag,
+        replicas=command.replicas,
     )
 
     def ready(url: str) -> None:
@@ -139,8 +157,24 @@ def serve_command(
     echoes: Annotated[
         bool, typer.Option("--echoes", help="Reply to a PUT with what was sent, not with what is stored.")
     ] = False,
+    org_id: Annotated[
+        str | None, typer.Option("--org-id", metavar="UUID", help="The org's id, instead of the usual one.")
+    ] = None,
+    authors: Annotated[
+        Authors | None, typer.Option("--authors", help="Kinds that show their authors; by default eventbridge.")
+    ] = None,
+    replica_lag: Annotated[
+        int, typer.Option("--replica-lag", metavar="READS", min=0, help="How many GETs miss the last write of a rule.")
+    ] = 0,
+    replicas: Annotated[
+        int,
+        typer.Option("--replicas", metavar="COUNT", min=1, help="How many answer GETs in turn; the first lags."),
+    ] = 1,
 ) -> int:
-    return run_serve(ServeCommand(host, port, latency_ms, fault or [], stores or [], echoes), Screen())
+    command = ServeCommand(
+        *(host, port, latency_ms, fault or [], stores or []), echoes, org_id, authors, replica_lag, replicas
+    )
+    return run_serve(command, Screen())
 
 
 def reset_command() -> int:

@@ -47,6 +47,10 @@ def _config(options: argparse.Namespace) -> Config:
         client=tuple(options.client) if options.client else None,
         stores=options.stores,
         echoes=options.echoes,
+        org_id=options.org_id,
+        authors=options.authors,
+        replica_lag=options.replica_lag,
+        replicas=options.replicas,
     )
 
 
@@ -69,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--client", nargs=2, metavar=("ID", "SECRET"), help="the OAuth client with every scope")
     parser.add_argument("--stores", action="append", default=[], metavar="WAY[,WAY…]", help=", ".join(WAYS))
     parser.add_argument("--echoes", action="store_true", help="reply to a write with what was sent")
+    parser.add_argument("--org-id", metavar="UUID", help="the organization of all clients but sandbox-other")
+    parser.add_argument("--authors", choices=("all", "none"), help="kinds whose replies have createdBy, modifiedBy")
+    parser.add_argument("--replica-lag", type=int, default=0, metavar="READS", help="reads that miss the last write")
+    parser.add_argument("--replicas", type=int, default=1, metavar="COUNT", help="how many answer; the first one lags")
     parser.add_argument("--lifeline", action="store_true", help="stop at the end of standard input")
     return parser
 

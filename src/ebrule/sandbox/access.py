@@ -78,5 +78,5 @@ def _admit(services: Services, token: str, request_id: str | None) -> tuple[Call
         if grant is None or grant.expires <= now:
             raise ApiError(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
         usage = limits.count(connection, grant.digest, allowed=allowed, now=now) if allowed else None
-    resources = Resources(services.database, services.config, grant.client_id, request_id)
+    resources = Resources(services.database, services.config, grant.org, grant.client_id, request_id)
     return Caller(grant.client_id, grant.scopes, grant.expires, resources), usage

@@ -118,12 +118,14 @@ class TargetEntity(Open):
 class _RuleEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
         caller = await authorize(request, scopes.RULE_READ)
-        return _rule_response(await run_in_threadpool(caller.resources.read, seed.RULE, request.path_params["id"]))
+        rule = await run_in_threadpool(caller.resources.read_replica, seed.RULE, request.path_params["id"])
+        return _rule_response(caller.resources, rule)
 
     async def put(self, request: Request) -> Response:
         caller = await authorize(request, scopes.RULE_WRITE)
         body = await read_json_object(request)
-        return _rule_response(await run_in_threadpool(_replace, caller.resources, request.path_params["id"], body))
+        rule = await run_in_threadpool(_replace, caller.resources, request.path_params["id"], body)
+        return _rule_response(caller.resources, rule)
 
 
 async def _read_target(request: Request) -> Response:
@@ -133,8 +135,8 @@ async def _read_target(request: Request) -> Response:
     return JSONResponse({"id": target.id, **target.body, "selfUri": self_uri})
 
 
-def _rule_response(rule: Resource) -> Response:
-    return JSONResponse({**rule.reply(_RULE_PATH.format(id=rule.id)), **rule.authorship()})
+def _rule_response(resources: Resources, rule: Resource) -> Response:
+    return JSONResponse(resources.reply(seed.RULE, rule, _RULE_PATH.format(id=rule.id)))
 
 
 def _replace(resources: Resources, rule_id: str, body: dict[str, Any]) -> Resource:

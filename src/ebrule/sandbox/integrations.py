@@ -98,19 +98,21 @@ async def _read_integration(request: Request) -> Response:
 class _ConfigurationEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
         caller = await authorize(request, scopes.INTEGRATION_READ)
-        _, configuration = await run_in_threadpool(_find, caller.resources, request.path_params["id"])
-        return _configuration_response(configuration)
+        configuration = await run_in_threadpool(
+            caller.resources.read_replica, seed.CONFIGURATION, request.path_params["id"]
+        )
+        return _configuration_response(caller.resources, configuration)
 
     async def put(self, request: Request) -> Response:
         caller = await authorize(request, scopes.INTEGRATION_EDIT)
         body = await read_json_object(request)
-        integration_id = request.path_params["id"]
-        return _configuration_response(await run_in_threadpool(_replace, caller.resources, integration_id, body))
+        configuration = await run_in_threadpool(_replace, caller.resources, request.path_params["id"], body)
+        return _configuration_response(caller.resources, configuration)
 
 
-def _configuration_response(configuration: Resource) -> Response:
+def _configuration_response(resources: Resources, configuration: Resource) -> Response:
     uri = _CONFIGURATION_PATH.format(id=configuration.id)
-    return JSONResponse({**configuration.reply(uri), "id": "current"})
+    return JSONResponse({**resources.reply(seed.CONFIGURATION, configuration, uri), "id": "current"})
 
 
 def _find(resources: Resources, integration_id: str) -> tuple[Resource, Resource]:

@@ -46,7 +46,7 @@ def serve(
         lifeline: Also stop at the end of standard input, and so with the process that holds its other end.
 
     Raises:
-        ValueError: The host is not loopback, a fault specification is wrong, or a way to store is unknown.
+        ValueError: The host is not loopback, or something in ``config`` is wrong, see ``create_app``.
         OSError: The port is taken, or the state folder cannot be written.
         DatabaseError: The state file cannot be used.
     """

@@ -27,6 +27,11 @@ class Config:
         client: Id and secret of the OAuth client with every scope, in place of the well-known ones.
         stores: How it stores what it is sent: names of ways, see ``storing.WAYS``.
         echoes: Whether the reply to a write shows what was sent, not what is stored.
+        org_id: The id, a UUID, of the organization of all clients but ``sandbox-other``, in place of the usual one.
+        authors: ``all`` or ``none``: the kinds whose replies say who made and changed a resource and when. None
+            means those of which the service tells it.
+        replica_lag: How many reads of a resource after each write still show the state before it.
+        replicas: How many replicas take turns in answering these reads; only the first one lags.
     """
 
     state_dir: Path
@@ -37,6 +42,10 @@ class Config:
     client: tuple[str, str] | None = None
     stores: Sequence[str] = ()
     echoes: bool = False
+    org_id: str | None = None
+    authors: str | None = None
+    replica_lag: int = 0
+    replicas: int = 1
 
 
 @dataclass(frozen=True)

@@ -132,9 +132,8 @@ class _TriggersEndpoint(HTTPEndpoint):
 class _TriggerEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
         caller = await authorize(request, scopes.TRIGGER_READ)
-        return JSONResponse(
-            _entity(await run_in_threadpool(caller.resources.read, seed.TRIGGER, request.path_params["id"]))
-        )
+        trigger = await run_in_threadpool(caller.resources.read_replica, seed.TRIGGER, request.path_params["id"])
+        return JSONResponse(_entity(caller.resources, trigger))
 
     async def put(self, request: Request) -> Response:
         caller = await authorize(request, scopes.TRIGGER_EDIT)
@@ -154,8 +153,8 @@ class _TopicsEndpoint(HTTPEndpoint):
         return JSONResponse({"entities": TOPICS[part], **links})
 
 
-def _entity(trigger: Resource) -> dict[str, Any]:
-    return trigger.reply(PATH.format(id=trigger.id))
+def _entity(resources: Resources, trigger: Resource) -> dict[str, Any]:
+    return resources.reply(seed.TRIGGER, trigger, PATH.format(id=trigger.id))
 
 
 def _page(resources: Resources, request: Request) -> dict[str, Any]:
@@ -170,19 +169,19 @@ def _page(resources: Resources, request: Request) -> dict[str, Any]:
         and has_delay_by in (None, trigger.body.get("delayBySeconds") is not None)
     ]
     part, links = paging.cut(request, [trigger.id for trigger in triggers])
-    return {"entities": [_entity(trigger) for trigger in triggers[part]], **links}
+    return {"entities": [_entity(resources, trigger) for trigger in triggers[part]], **links}
 
 
 def _create(resources: Resources, body: dict[str, Any]) -> dict[str, Any]:
     refuse_if_any(_problems(body, CreateTriggerRequest, None), "trigger")
-    return _entity(resources.create(seed.TRIGGER, body))
+    return _entity(resources, resources.create(seed.TRIGGER, body))
 
 
 def _replace(resources: Resources, trigger_id: str, body: dict[str, Any]) -> dict[str, Any]:
     present = resources.read(seed.TRIGGER, trigger_id)
     drops_fields = storing.drops_fields(resources.config.stores)
     refuse_if_any(_problems(body, UpdateTriggerRequest, present, drops_fields=drops_fields), "trigger")
-    return _entity(resources.replace(seed.TRIGGER, present.id, body, conflict=_CONFLICT))
+    return _entity(resources, resources.replace(seed.TRIGGER, present.id, body, conflict=_CONFLICT))
 
 
 def _problems(

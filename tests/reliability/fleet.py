@@ -60,6 +60,7 @@ class Job:
         check_targets: whether each run asks whether the targets exist.
         read_seconds: after how long without a byte it gives up on a reply.
         haste: what its jitter is multiplied by; below 1 it waits less, which only makes the race denser.
+        untidy: whether its values have capitals and blanks at their ends, which an org may not store.
     """
 
     writer: int
@@ -76,11 +77,16 @@ class Job:
     check_targets: bool = False
     read_seconds: float = 20.0
     haste: float = 1.0
+    untidy: bool = False
 
     def edit(self, number: int) -> tuple[str, str]:
         """Return the target and the new ``url`` of a round, which no other round of any writer has."""
         target = self.shared if self.shared and number % 2 else self.own
         return target, f"https://writer-{self.writer}.example.com/{number}"
+
+    def as_sent(self, value: str) -> str:
+        """Return how an edit's value is sent."""
+        return f" {value.replace('writer', 'Writer')} " if self.untidy else value
 
 
 # --- the writer's side: runs in a process of its own ----------------------------------------------------
@@ -90,7 +96,7 @@ def ebrule_round(job: Job, number: int) -> Claim:
     """Make one edit with the library, as a long-lived program would; return what it said of it."""
     chance = random.Random(f"{job.seed} {job.writer} {number}")  # noqa: S311 - repeatable by intent
     target, value = job.edit(number)
-    targets = [{"id": each, **({"url": value} if each == target else {})} for each in job.targets]
+    targets = [{"id": each, **({"url": job.as_sent(value)} if each == target else {})} for each in job.targets]
     file = Path(job.folder) / f"{job.rule_id}-{job.writer}.json"
     file.write_text(json.dumps({"id": job.rule_id, **job.fields, "targets": targets}))
     settings = load_settings(

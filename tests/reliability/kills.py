@@ -33,7 +33,6 @@ from ebrule.core.webhook import event_id_of
 from ebrule.pipeline.deliveries import Delivery, flush_events
 from ebrule.pipeline.resolve import Finding, resolve
 from ebrule.rules.eventbridge import EVENTBRIDGE
-from ebrule.sandbox.seed import ORGANIZATION
 from ebrule.settings import Options, load_settings
 
 if TYPE_CHECKING:
@@ -331,18 +330,18 @@ class World:
 
     def event_ids(self) -> list[str]:
         """Give the id that the announcement of each version in the org's own log must have."""
-        return [event_id_of(EVENTBRIDGE, ORGANIZATION["id"], step.rule_id, step.version) for step in self.steps()]
+        return [event_id_of(EVENTBRIDGE, self.sandbox.org_id, step.rule_id, step.version) for step in self.steps()]
 
     def steps(self) -> list[Step]:
         """Read what the org applied of this world's changes, from its own log."""
         mine = f" of {self.folder.name}"
         steps = (step for rule_id in RULES for step in self.sandbox.history(rule_id))
-        return [step for step in steps if _description(step.body).endswith(mine)]
+        return [step for step in steps if _description(step.sent).endswith(mine)]
 
     def applied(self, ended: Ended) -> bool:
         """Tell whether the org applied the change of a run."""
         change = _description(Path(ended.run.out.removesuffix(".out")).read_text("utf-8"))
-        return any(_description(step.body) == change for step in self.steps())
+        return any(_description(step.sent) == change for step in self.steps())
 
     def judge(self) -> list[str]:
         """Say where the ledger and the org's own log disagree."""
@@ -360,7 +359,7 @@ def _description(body: str) -> str:
 
 def _sent(step: Step) -> _Key:
     """What only the PUT of this step has: rule, version, and the description that no other run gives it."""
-    return step.rule_id, step.parent, _description(step.body)
+    return step.rule_id, step.parent, _description(step.sent)
 
 
 def _says_applied(record: dict[str, Any]) -> bool | None:

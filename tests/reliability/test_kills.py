@@ -52,7 +52,7 @@ def test_a_kill_at_a_system_call_can_be_settled(work: Bench) -> None:
 @pytest.mark.parametrize("points", [6, pytest.param(200, marks=pytest.mark.full)])
 def test_a_kill_can_be_settled_where_the_org_stores_differently(tmp_path: Path, points: int) -> None:
     """What an org adds, sorts or drops beside a killed run's change does not hide what became of that change."""
-    with bench(tmp_path, stores=STORES, replica_lag=1, replicas=2) as work:
+    with bench(tmp_path, stores=STORES) as work:
         assert work.zygote.run(work.world("first").update()).status == 0
         tally = syscalls(work, points=points)
         announced = announcements(work, points=points // 2)

@@ -63,8 +63,8 @@ LIMITS: Final = (
     Diagnostic(
         "unknown-value",
         "a value is none of those that its key takes",
-        "The message lists them, and names the nearest. One that the org has already may stay: ebrule show -o yaml prints "
-        "it as ${keep}.",
+        "The message lists them, and names the nearest. One that the org has already may stay: ebrule show -o yaml "
+        "prints it as ${keep}.",
         wrong="status: on-hold",
         right="status: disabled",
     ),

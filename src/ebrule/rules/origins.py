@@ -8,6 +8,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from ebrule.rules.changes import canonical, equal
+from ebrule.rules.kind import value_at
 
 if TYPE_CHECKING:
     from ebrule.rules.kind import Data, Path, Shape
@@ -42,7 +43,7 @@ class Origins:
                 place = self._pair(path[:depth], before, after, part)
             if place is None:
                 return None
-            before, after = _part(before, place), _part(after, part)
+            before, after = value_at(before, (place,)), value_at(after, (part,))
             origin = (*origin, place)
         return origin if canonical(before) == canonical(after) else None
 
@@ -52,12 +53,6 @@ class Origins:
         if path not in self._pairs:
             self._pairs[path] = _pairs(self._shape.keyed.get(".".join(map(str, path))), before, after)
         return self._pairs[path][index]
-
-
-def _part(data: Any, part: str | int) -> Any:
-    if isinstance(part, int):
-        return data[part] if isinstance(data, list) else None
-    return data.get(part) if isinstance(data, Mapping) else None
 
 
 def _pairs(key: str | None, before: list[Any], after: list[Any]) -> list[int | None]:

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ebrule.core.reply import Reply, Request, TransportError
+from ebrule.system import BootTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,10 @@ class FakeClock:
     def now(self) -> datetime:
         """Return the time of day."""
         return self._began + timedelta(seconds=self._elapsed)
+
+    def boot(self) -> BootTime:
+        """Return the time since the start of a machine that started when the clock did."""
+        return BootTime("fake-boot", self._elapsed)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""

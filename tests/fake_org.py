@@ -21,6 +21,7 @@ import clocks
 from clocks import FakeClock
 from ebrule.core.auth import connect
 from ebrule.core.pace import Pace
+from ebrule.core.put_outcome import Evidence
 from ebrule.core.reply import BrokenError, Reply, Request
 from ebrule.core.retry import retry_after
 from ebrule.core.transport import CALL_SECONDS
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 API, LOGIN = "https://api.example.com", "https://login.example.com"
 RULE_ID = "demo-rule"
+CLIENT_ID, SOMEBODY_ELSE = "client", "j.doe"
 LATENCY = 0.01
 """Seconds that each request takes, by the fake clock."""
 
@@ -71,16 +73,22 @@ def demo_rule(**fields: Any) -> Data:
 
 @dataclass(frozen=True)
 class Applied:
-    """One line of the judge's log: who brought the rule to which version, and how it was then."""
+    """One line of the judge's log: who brought the rule to which version, how it was then, and what was sent."""
 
     by_us: bool
     version: int
     data: Data
+    sent: Data
 
     @property
     def content(self) -> Data:
         """What the rule said."""
         return EVENTBRIDGE.content(self.data)
+
+    @property
+    def is_as_sent(self) -> bool:
+        """Whether the org stored just what it was sent."""
+        return self.content == EVENTBRIDGE.content(self.sent)
 
 
 class FakeOrg:
@@ -88,13 +96,34 @@ class FakeOrg:
 
     ``log`` holds every state of the rule from the first on, and ``story`` what happened, in order: intents
     with the version that they replace, requests, edits by others, signals.
+
+    Args:
+        rule: the rule at first.
+        puts: what the org does with each PUT of ours.
+        gets: what it does with each GET of the rule.
+        stores: what it makes of a body before it stores it.
+        echoes: whether it answers a PUT with what it was sent, rather than with what it stored.
+        authors: whether it says who made a version.
+        org_id: who it says it is.
     """
 
-    def __init__(self, rule: Data | None = None, *, puts: tuple[Step, ...] = (), gets: tuple[Step, ...] = ()) -> None:
+    def __init__(
+        self,
+        rule: Data | None = None,
+        *,
+        puts: tuple[Step, ...] = (),
+        gets: tuple[Step, ...] = (),
+        stores: Callable[[Data], Data] = dict,
+        echoes: bool = False,
+        authors: bool = False,
+        org_id: str = "org-1",
+    ) -> None:
+        self.org_id = org_id
+        self.stores, self.echoes, self.authors = stores, echoes, authors
         self.clock = FakeClock()
         self.lock = threading.RLock()
         first = rule or demo_rule()
-        self.log = [Applied(by_us=False, version=first["version"], data=first)]
+        self.log = [Applied(by_us=False, version=first["version"], data=first, sent=first)]
         self.story: list[str] = []
         self.puts, self.gets = list(puts), list(gets)
         self.bodies: list[bytes] = []
@@ -120,11 +149,13 @@ class FakeOrg:
         return [line for line in self.log if line.by_us]
 
     def _store(self, content: Mapping[str, Any], *, by_us: bool) -> None:
-        kept = {name: self.rule[name] for name in ("id", "selfUri")}
         version = self.rule["version"] + 1
-        moment = f"2026-01-02T03:04:05.{version:03}Z"
-        data = {**copy.deepcopy(dict(content)), **kept, "dateModified": moment, "version": version}
-        self.log.append(Applied(by_us, version, data))
+        own = {name: self.rule[name] for name in ("id", "selfUri")}
+        own |= {"dateModified": f"2026-01-02T03:04:05.{version:03}Z", "version": version}
+        if self.authors:
+            own["modifiedBy"] = {"id": CLIENT_ID if by_us else SOMEBODY_ELSE}
+        sent = copy.deepcopy(dict(content))
+        self.log.append(Applied(by_us, version, {**self.stores(copy.deepcopy(sent)), **own}, {**sent, **own}))
 
     def edit(self, fields: Mapping[str, Any]) -> None:
         """Let another writer change some fields of the rule."""
@@ -137,7 +168,7 @@ class FakeOrg:
         if wanted["version"] != self.rule["version"]:
             return reply(409, {"code": "version.conflict", "message": "stale"})
         self._store(wanted, by_us=True)
-        return reply(200, self.rule)
+        return reply(200, self.log[-1].sent if self.echoes else self.rule)
 
     def land(self) -> None:
         """Let every PUT that is still on its way arrive."""
@@ -162,6 +193,8 @@ class FakeOrg:
         path = request.url.removeprefix(API)
         if request.url == f"{LOGIN}/oauth/token":
             return self.logins.pop(0)(self, request) if self.logins else self._log_in()
+        if path == "/api/v2/tokens/me" and path not in self.resources:
+            return reply(200, {"organization": {"id": self.org_id}, "OAuthClient": {"id": CLIENT_ID}})
         if path in self.resources:
             return self.resources[path](self, request)
         if path != f"/api/v2/eventbridge/routing/rules/{RULE_ID}":
@@ -279,13 +312,19 @@ def shows(version: int, **fields: Any) -> Step:
     return lambda org, _request: reply(200, {**org.rule, **fields, "version": version})
 
 
+def lags(steps: int = 1) -> Step:
+    """Answer with the rule as it was some versions ago, as a replica does that is behind."""
+    return lambda org, _request: reply(200, org.log[max(0, len(org.log) - 1 - steps)].data)
+
+
 # --- an update of it ----------------------------------------------------------------------------------------
 
 
 class Update:
     """One update of a fake org's rule by the real updater, which wants ``wanted`` on top of what is there.
 
-    ``random`` is always a half, so that a wait is half of what its backoff allows.
+    ``random`` is always a half, so that a wait is half of what its backoff allows. ``maker`` is the operation that the
+    ledger knows to have made the next version.
     """
 
     def __init__(
@@ -299,6 +338,7 @@ class Update:
         access_token: str | None = None,
         check: Callable[[Mapping[str, Any]], None] = lambda _: None,
         before_put: Callable[[Intent], None] = lambda _: None,
+        maker: str | None = None,
     ) -> None:
         self.org = org
         self.intents: list[Intent] = []
@@ -308,7 +348,7 @@ class Update:
         self.pace = Pace(deadline, clock=org.clock, random=lambda: 0.5, observe=self.notices.append)
         self._before_put = before_put
         token = SecretStr(access_token) if access_token else None
-        access = Org("fake", API, LOGIN, "client", SecretStr("secret"), token)
+        access = Org("fake", API, LOGIN, CLIENT_ID, SecretStr("secret"), token)
         self.session = connect(access, Network(), self.pace, transport=org)
         org.interrupt, org.left = self.interrupt, self.pace.left
         base = Rule(RULE_ID, org.rule["version"], copy.deepcopy(org.rule))
@@ -319,7 +359,7 @@ class Update:
             {**kind.content(base.data), **(wanted or {"priority": 60})},
             pace=self.pace,
             policy=policy or Policy(),
-            hooks=Hooks(self._intend, check, self._merged),
+            hooks=Hooks(self._intend, check, self._merged, lambda _: Evidence(CLIENT_ID, lambda: maker)),
         )
 
     def interrupt(self, signum: int = signal.SIGTERM) -> None:

@@ -70,7 +70,6 @@ class LedgerWriter:
             **{
                 "base_version": 7,
                 "attempt": 1,
-                "body_sha256": "5e" * 32,
                 "before": {**RULE, "priority": 10},
                 "after": RULE,
                 "changes": CHANGES,
@@ -109,8 +108,9 @@ class LedgerWriter:
 
     def update(self, number: int = 1, **fields: Any) -> str:
         """Append the intent and the outcome of an update; fields that both have go to both."""
-        shared = {name: fields[name] for name in ("rule_id", "kind") if name in fields}
-        ended = {name: fields.pop(name) for name in ("version", "latency_ms", "conflicts", "event") if name in fields}
+        shared = {name: fields[name] for name in ("rule_id", "kind", "org_id") if name in fields}
+        of_outcome = ("version", "made_version", "latency_ms", "conflicts", "event", "stored_differently")
+        ended = {name: fields.pop(name) for name in of_outcome if name in fields}
         self.intent(number, **fields)
         return self.outcome(number, **ended, **shared)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httpx
 
 from ebrule.sandbox.database import FILE_NAME, reset
+from ebrule.sandbox.seed import ORGANIZATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 @dataclass(frozen=True)
 class Step:
-    """One applied PUT, as the server's own log has it."""
+    """One applied PUT, as the server's own log has it: ``sent`` came in, ``body`` is what was stored of it."""
 
     rule_id: str
     parent: int
@@ -37,6 +38,7 @@ class Step:
     body: str
     client_id: str
     request_id: str | None
+    sent: str
 
 
 class SandboxProcess:
@@ -49,6 +51,12 @@ class SandboxProcess:
         latency_ms: Milliseconds that every request waits first.
         token_seconds: For how long a new token is good.
         client: Id and secret of the OAuth client with every scope, in place of the well-known ones.
+        stores: Ways to store bodies differently than sent, see ``ebrule.sandbox.storing``.
+        echoes: Whether the reply to a PUT shows what was sent.
+        org_id: The id of the organization, in place of the usual one.
+        authors: ``all`` or ``none``: the kinds whose replies have ``createdBy`` and ``modifiedBy``.
+        replica_lag: How many GETs of a rule after each of its writes still show the state before it.
+        replicas: How many replicas answer these GETs in turn; only the first one lags.
         arguments: Further command-line arguments.
 
     Raises:
@@ -64,15 +72,27 @@ class SandboxProcess:
         latency_ms: float = 0,
         token_seconds: int = 86_400,
         client: tuple[str, str] | None = None,
+        stores: Sequence[str] = (),
+        echoes: bool = False,
+        org_id: str | None = None,
+        authors: str | None = None,
+        replica_lag: int = 0,
+        replicas: int = 1,
         arguments: Sequence[str] = (),
     ) -> None:
         self.state_dir = state_dir
         self.credentials = client or ("sandbox", "sandbox-secret")
+        self.org_id = org_id or ORGANIZATION
         command = [sys.executable, "-m", "ebrule.sandbox", "--lifeline"]
         command += ["--state-dir", str(state_dir), "--rate-limit", str(rate_limit)]
         command += ["--latency-ms", str(latency_ms), "--token-seconds", str(token_seconds)]
         command += [argument for fault in faults for argument in ("--fault", fault)]
         command += ["--client", *client] if client else []
+        command += [argument for way in stores for argument in ("--stores", way)]
+        command += ["--replica-lag", str(replica_lag), "--replicas", str(replicas)]
+        command += ["--echoes"] if echoes else []
+        command += ["--org-id", org_id] if org_id else []
+        command += ["--authors", authors] if authors else []
         self._clients: list[httpx.Client] = []
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _close
         self.process = subprocess.Popen(
@@ -93,7 +113,8 @@ class SandboxProcess:
         """Give a client with a fresh token; it is closed with the sandbox.
 
         Args:
-            client_id: ``sandbox-readonly``, ``sandbox-noscope``, or None for the client with every scope.
+            client_id: ``sandbox-readonly``, ``sandbox-noscope``, ``sandbox-other`` of another organization, or None
+                for the client with every scope.
             options: Passed to ``httpx.Client``.
         """
         client = self.anonymous_client(**options)
@@ -121,11 +142,17 @@ class SandboxProcess:
         token: str = reply.json()["access_token"]
         return token
 
-    def history(self, rule_id: str = "demo-rule") -> list[Step]:
-        """Read the applied PUTs of a rule from the server's own log, in their order."""
+    def history(self, rule_id: str = "demo-rule", org_id: str | None = None) -> list[Step]:
+        """Read the applied PUTs of a rule from the server's own log, in their order.
+
+        Args:
+            rule_id: Which one.
+            org_id: Its organization; None means that of the client with every scope.
+        """
         rows = self._query(
-            "SELECT id, parent, version, body, client_id, request_id FROM history WHERE id = ? ORDER BY seq",
-            (rule_id,),
+            "SELECT id, parent, version, body, client_id, request_id, sent FROM history"
+            " WHERE org = ? AND id = ? ORDER BY seq",
+            (org_id or self.org_id, rule_id),
         )
         return [Step(*row) for row in rows]
 

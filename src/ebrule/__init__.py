@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ebrule.pipeline.plan import Examined, RuleFile, load_rule, validate_rule
     from ebrule.pipeline.rollback import rollback_rule
     from ebrule.pipeline.update import plan_update, update_rule
-    from ebrule.rules.changes import Change
+    from ebrule.rules.diff import Change
     from ebrule.rules.kind import Kind, Rule
     from ebrule.rules.registry import KINDS
     from ebrule.settings import Options, Settings, load_settings
@@ -107,7 +107,7 @@ _HOMES = {
         "load_rule",
         "validate_rule",
     ),
-    "ebrule.rules.changes": ("Change",),
+    "ebrule.rules.diff": ("Change",),
     "ebrule.rules.kind": (
         "Kind",
         "Rule",

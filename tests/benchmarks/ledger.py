@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.measuring import RUNS, Line, Plot, Results, add_out, add_python, run
 from ebrule.core import chain
-from ebrule.core.audit import AuditLog
+from ebrule.core.audit import AuditLog, RuleKey
 from ledgers import LedgerWriter
 from reliability.measure import table
 
@@ -98,7 +98,7 @@ def measured(python: Path, folder: Path, records: int) -> list[Any]:
         1000 * process(python, "-m", "ebrule", "audit", "show", "--last", "20", "--audit-log", str(path)),
         1000 * process(python, "-c", "pass"),
         f"{seconds(log.open_intents, once):.2f}",
-        f"{seconds(lambda: log.last_applied('nowhere', 'eventbridge'), once):.3f}",
+        f"{seconds(lambda: log.last_applied(RuleKey('eventbridge', 'nowhere')), once):.3f}",
     ]
     path.unlink()
     return row

@@ -41,12 +41,37 @@ def test_an_operation_is_one_row(offline: CommandLine, ledger: LedgerWriter) -> 
     ran = offline(*SHOW)
 
     expected = [
-        "when (UTC)        rule       version  result   who         why",
-        "2026-01-05 08:02  demo-rule  -        failed   -",
+        "when (UTC)        org      rule       version  result   who         why",
+        "2026-01-05 08:02  -        demo-rule  -        failed   -",
         "    error: no such target",
-        "2026-01-05 08:00  demo-rule  7 → 8    updated  ana@laptop  CHG-1042",
+        "2026-01-05 08:00  sandbox  demo-rule  7 → 8    updated  ana@laptop  CHG-1042",
     ]
     assert (ran.code, ran.err, expected) == (0, "", ran.out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [((), [3, 2, 1]), (("--region", "eu-west-1"), [2, 1]), (("-r", "sandbox"), [3]), (("--org", "5a0db0c5"), [1])],
+)
+def test_orgs_are_told_apart(
+    offline: CommandLine, ledger: LedgerWriter, filters: tuple[str, ...], expected: list[int]
+) -> None:
+    """Two orgs of one region are told apart by their ids, in the table and by option."""
+    ledger.update(1, region="eu-west-1", org_id="5a0db0c5-7d4e-4c0c-9d4b-2f7f5f0e6a11")
+    ledger.update(2, region="eu-west-1", org_id="c3a6b1f0-7d4e-4c0c-9d4b-2f7f5f0e6a11")
+    ledger.update(3)
+    column = [line.split()[2] for line in offline(*SHOW).out.splitlines()[1:]]
+
+    assert ["sandbox", "eu-west-1/c3a6b1f0", "eu-west-1/5a0db0c5"] == column
+    assert expected == shown(offline, *filters)
+
+
+def test_what_the_org_stored_differently_is_told(offline: CommandLine, ledger: LedgerWriter) -> None:
+    """With ``--changes``, each field that the org stored otherwise than it was sent has a line."""
+    pair = {"path": "description", "sent": " Answered ", "stored": "Answered"}
+    ledger.update(1, made_version=8, stored_differently=[pair])
+
+    assert 'stored description: Answered, sent as " Answered "' in offline(*SHOW, "--changes").out
 
 
 @pytest.mark.parametrize(
@@ -61,7 +86,7 @@ def test_a_conflict_and_an_interrupt_are_called_so(
     ran = offline(*SHOW, "--result", word)
 
     assert ran.out.splitlines()[1:] == [
-        f"2026-01-05 08:00  demo-rule  8        {word}  -    CHG-7",
+        f"2026-01-05 08:00  -    demo-rule  8        {word}  -    CHG-7",
         "    error: why it failed",
     ]
     assert f"exit code: {code}\n" in offline(*SHOW, "--changes").out

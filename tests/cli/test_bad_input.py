@@ -35,6 +35,7 @@ FILES = {
     "true for a number": (RULE.replace("50", "true"), "wrong-type", "6:11"),
     "target without id": (RULE.replace("id: target-uuid-12345\n    ", ""), "missing-key", "11:5"),
     "unset variable": (RULE.replace("priority: 50", 'priority: "${env:NOWHERE}"'), "unset-variable", "6:11"),
+    "brackets without end": ("a: " + "{" * 1_200, "too-deep", "1:23"),
     "unknown kind": (RULE.replace("kind: eventbridge", "kind: eventbrige"), "unknown-kind", "1:7"),
 }
 

@@ -246,13 +246,15 @@ def completed(command_line: CommandLine, *words: str) -> list[str]:
         (("audit", "show", "--kind", "tr"), ["trigger"]),
         (("explain", "prior"), ["priority-range"]),
         (("sandbox", "serve", "--fault", "status-"), ["status-after"]),
+        (("sandbox", "serve", "--stores", "tr"), ["truncated", "trimmed"]),
+        (("sandbox", "serve", "--stores", "sorted,tri"), ["sorted,trimmed"]),
     ],
     ids=str,
 )
 def test_names_that_this_machine_knows_are_completed(
     ebrule: CommandLine, words: tuple[str, ...], expected: list[str]
 ) -> None:
-    """Profiles of the files, kinds, regions, results, ids of problems, and the sandbox's faults."""
+    """Profiles of the files, kinds, regions, results, ids of problems, and the sandbox's faults and ways to store."""
     profile_file(ebrule)
 
     assert expected == completed(ebrule, *words)

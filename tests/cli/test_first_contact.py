@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+import typer
 import typer.main
 
 from ebrule.cli.app import COMMANDS, app, run
@@ -189,6 +190,28 @@ def test_a_mistyped_word_is_answered_with_the_nearest(capsys: pytest.CaptureFixt
     assert (2, "") == (code, printed.out)
     message, *hints = MISTYPED[typed]
     assert [f"error: {message}", *hints] == printed.err.splitlines()
+
+
+def exceptions(family: type[Exception]) -> Iterator[type[Exception]]:
+    """Yield a class of exceptions, and those below it."""
+    yield family
+    for below in family.__subclasses__():
+        yield from exceptions(below)
+
+
+@pytest.mark.parametrize("typed", [*MISTYPED, "show", "rollback"])
+def test_the_words_of_typer_do_not_matter(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    """A release of Typer that words its errors differently changes nothing of what is told."""
+    run(typed.split())
+    expected = capsys.readouterr()
+    for each in exceptions(typer.TyperException):
+        monkeypatch.setattr(each, "format_message", lambda _: "42")
+
+    run(typed.split())
+
+    assert expected == capsys.readouterr()
 
 
 LEFT_OUT = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -10,12 +11,17 @@ import httpx
 import pytest
 
 from command_line import HANG_GUARD_SECONDS
+from ebrule.sandbox.storing import WAYS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from command_line import CommandLine
     from sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.loopback
+
+RULE = "/api/v2/eventbridge/routing/rules/demo-rule"
 
 
 def test_the_region_sandbox_needs_nothing_else(offline: CommandLine) -> None:
@@ -70,6 +76,51 @@ def test_a_sandbox_that_cannot_start_says_why_once(offline: CommandLine) -> None
     assert ran.err.endswith("Its state is kept in file/sandbox.\n")
 
 
+def test_a_sandbox_can_store_bodies_differently_than_sent(offline: CommandLine) -> None:
+    """``--stores`` and ``--echoes`` reach the sandbox, and the help lists every way to store."""
+    told = offline("sandbox", "serve", "--help").out
+    assert all(f"    {way} " in told for way in WAYS)
+
+    with _served(offline, "--stores", "trimmed", "--stores", "sorted,defaults", "--echoes") as client:
+        body = {**client.get(RULE).json(), "name": " Blank "}
+        reply, rule = client.put(RULE, json=body).json(), client.get(RULE).json()
+
+    assert (" Blank ", "Blank", "default") == (reply["name"], rule["name"], rule["category"])
+
+
+def test_the_replicas_of_a_sandbox_can_lag(offline: CommandLine) -> None:
+    """``--replica-lag`` and ``--replicas`` reach the sandbox."""
+    with _served(offline, "--replica-lag", "3", "--replicas", "2") as client:
+        client.put(RULE, json=client.get(RULE).json())
+        assert [7, 8, 7, 8] == [client.get(RULE).json()["version"] for _ in range(4)]
+
+
+def test_a_sandbox_can_be_another_org(offline: CommandLine) -> None:
+    """``--org-id`` and ``--authors`` reach the sandbox."""
+    org_id = "0b5d7a7e-3f5c-4c55-9f0a-0d1f4a1c2b3d"
+    with _served(offline, "--org-id", org_id, "--authors", "none") as client:
+        organization, rule = client.get("/api/v2/organizations/me").json(), client.get(RULE).json()
+
+    assert (org_id, False) == (organization["id"], "modifiedBy" in rule)
+
+
+@contextlib.contextmanager
+def _served(offline: CommandLine, *arguments: str) -> Iterator[httpx.Client]:
+    """Serve a sandbox, and give a client with the URL and the credentials that the command prints."""
+    with offline.start("sandbox", "serve", *arguments) as process:
+        try:
+            assert process.stdout is not None
+            lines = [process.stdout.readline() for _ in range(5)]
+            exported = dict(word.split("=") for line in lines for word in line.split() if "=" in word)
+            with httpx.Client(base_url=exported["EBRULE_API_URL"], trust_env=False) as client:
+                credentials = exported["GENESYSCLOUD_OAUTHCLIENT_ID"], exported["GENESYSCLOUD_OAUTHCLIENT_SECRET"]
+                reply = client.post("/oauth/token", auth=credentials, data={"grant_type": "client_credentials"})
+                client.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
+                yield client
+        finally:
+            process.terminate()
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_sandbox_is_served_until_a_signal(offline: CommandLine, signum: int) -> None:
     """``ebrule sandbox serve`` tells its address and what to type, and ends cleanly."""
@@ -87,10 +138,15 @@ def test_a_sandbox_is_served_until_a_signal(offline: CommandLine, signum: int) -
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--fault", "frobnicate"], "frobnicate"), (["--host", "0.0.0.0"], "loopback")],  # noqa: S104 - it is refused
+    [
+        (["--fault", "frobnicate"], "frobnicate"),
+        (["--host", "0.0.0.0"], "loopback"),  # noqa: S104 - it is refused
+        (["--org-id", "mine"], "error: invalid organization id: 'mine' "),
+        (["--stores", "trimmed,frobnicate"], "error: unknown way to store: 'frobnicate' (known: lower-case, "),
+    ],
 )
 def test_a_sandbox_that_cannot_be_served_says_why(offline: CommandLine, arguments: list[str], words: str) -> None:
-    """A fault that does not exist, and an address that others could reach, are wrong usage."""
+    """An unknown fault or way to store, an id that is no UUID, and an address in reach of others are wrong usage."""
     ran = offline("sandbox", "serve", *arguments)
 
     assert ran.code == 2

@@ -67,11 +67,11 @@ def test_fields_that_the_file_leaves_out_stay(ebrule: CommandLine, sandbox: Sand
 
 
 def test_a_clean_update_makes_no_more_requests_than_it_needs(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
-    """Token, rule, target and PUT: four requests, and no health check before them."""
+    """Token, rule, org, target and PUT: five requests, three of them side by side, and no health check before them."""
     before = len(sandbox.requests())
     ebrule("update", "--file", ebrule.rule())
 
-    assert len(sandbox.requests()) - before == 4
+    assert len(sandbox.requests()) - before == 5
 
 
 def test_a_dry_run_changes_nothing(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
@@ -221,6 +221,6 @@ def test_verbose_logs_each_request_and_no_secret(ebrule: CommandLine) -> None:
     ran = ebrule("update", "--file", ebrule.rule(), "--verbose")
 
     lines = ran.err.splitlines()
-    assert ["POST", "GET", "GET", "PUT"] == [line.split()[0] for line in lines]
+    assert ["POST", "GET", "GET", "GET", "PUT"] == [line.split()[0] for line in lines]
     assert all(" 200 " in line and " ms " in line for line in lines)
     assert "sandbox-secret" not in ran.err

@@ -439,7 +439,9 @@ class TestRateLimit:
     def test_window_ends_after_a_minute(self, tmp_path: Path) -> None:
         """Sixty seconds after a token's first request its count starts again."""
         with closing(Database(tmp_path)) as database, database.write() as connection:
-            connection.execute("INSERT INTO tokens (digest, client_id, scopes, expires) VALUES ('t', 'c', '', 0)")
+            connection.execute(
+                "INSERT INTO tokens (digest, org, client_id, scopes, expires) VALUES ('t', 'o', 'c', '', 0)"
+            )
             usages = [limits.count(connection, "t", allowed=9, now=now) for now in (100.0, 159.5, 160.0, 90.0)]
         assert [(usage.count, usage.reset) for usage in usages] == [(1, 60), (2, 1), (1, 60), (1, 60)]
 

@@ -54,8 +54,8 @@ class Faulty:
         self._rule_ids = {text: f"fault-{number:02}" for number, text in enumerate(SPECIFICATIONS)}
         with contextlib.closing(Database(state_dir)) as database, database.write() as connection:
             connection.executemany(
-                "INSERT INTO resources (kind, id, version, body, created, created_by, modified, modified_by)"
-                " SELECT kind, ?, version, body, created, created_by, modified, modified_by"
+                "INSERT INTO resources (org, kind, id, version, body, created, created_by, modified, modified_by)"
+                " SELECT org, kind, ?, version, body, created, created_by, modified, modified_by"
                 " FROM resources WHERE id = 'demo-rule'",
                 [(rule_id,) for rule_id in self._rule_ids.values()],
             )

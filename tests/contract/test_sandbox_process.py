@@ -16,6 +16,7 @@ import pytest
 from ebrule.sandbox import seed
 from ebrule.sandbox.database import FILE_NAME, Database, DatabaseError, reset
 from ebrule.sandbox.server import serve
+from ebrule.sandbox.services import Config
 from sandbox_process import SandboxProcess
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class TestStart:
     def test_loopback_only(self, tmp_path: Path, host: str) -> None:
         """An address that others could reach is refused before anything is made."""
         with pytest.raises(ValueError, match="loopback addresses only"):
-            serve(state_dir=tmp_path / "state", host=host, on_ready=print)
+            serve(Config(tmp_path / "state"), host=host, on_ready=print)
         assert not (tmp_path / "state").exists()
 
     def test_localhost(self, start_sandbox: StartSandbox) -> None:

@@ -263,8 +263,8 @@ class Faulty:
         rule_ids = [self.rule_id(fault, name) for fault in FAULTS for name in TRANSPORTS]
         with contextlib.closing(Database(state_dir)) as database, database.write() as connection:
             connection.executemany(
-                "INSERT INTO resources (kind, id, version, body, created, created_by, modified, modified_by)"
-                " SELECT kind, ?, version, body, created, created_by, modified, modified_by"
+                "INSERT INTO resources (org, kind, id, version, body, created, created_by, modified, modified_by)"
+                " SELECT org, kind, ?, version, body, created, created_by, modified, modified_by"
                 " FROM resources WHERE id = 'demo-rule'",
                 [(rule_id,) for rule_id in rule_ids],
             )

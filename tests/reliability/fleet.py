@@ -30,7 +30,7 @@ from ebrule import EbruleError, Options, Pace, UpdateOptions, load_settings, upd
 from ebrule.core.transport import HttpxTransport
 from ebrule.settings import Network
 from reliability import rivals
-from reliability.history import Claim, Verdict, Version, cells_of, judge, version_of
+from reliability.history import Claim, Verdict, Version, judge, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +60,7 @@ class Job:
         check_targets: whether each run asks whether the targets exist.
         read_seconds: after how long without a byte it gives up on a reply.
         haste: what its jitter is multiplied by; below 1 it waits less, which only makes the race denser.
+        untidy: whether its values have capitals and blanks at their ends, which an org may not store.
     """
 
     writer: int
@@ -76,11 +77,16 @@ class Job:
     check_targets: bool = False
     read_seconds: float = 20.0
     haste: float = 1.0
+    untidy: bool = False
 
     def edit(self, number: int) -> tuple[str, str]:
         """Return the target and the new ``url`` of a round, which no other round of any writer has."""
         target = self.shared if self.shared and number % 2 else self.own
         return target, f"https://writer-{self.writer}.example.com/{number}"
+
+    def as_sent(self, value: str) -> str:
+        """Return how an edit's value is sent."""
+        return f" {value.replace('writer', 'Writer')} " if self.untidy else value
 
 
 # --- the writer's side: runs in a process of its own ----------------------------------------------------
@@ -90,7 +96,7 @@ def ebrule_round(job: Job, number: int) -> Claim:
     """Make one edit with the library, as a long-lived program would; return what it said of it."""
     chance = random.Random(f"{job.seed} {job.writer} {number}")  # noqa: S311 - repeatable by intent
     target, value = job.edit(number)
-    targets = [{"id": each, **({"url": value} if each == target else {})} for each in job.targets]
+    targets = [{"id": each, **({"url": job.as_sent(value)} if each == target else {})} for each in job.targets]
     file = Path(job.folder) / f"{job.rule_id}-{job.writer}.json"
     file.write_text(json.dumps({"id": job.rule_id, **job.fields, "targets": targets}))
     settings = load_settings(
@@ -215,17 +221,16 @@ class Ground:
 
 
 def prepare(sandbox: SandboxProcess, rule_id: str, targets: Sequence[str]) -> Ground:
-    """Give a rule the targets that are to be edited, by hand."""
+    """Give a rule the targets that are to be edited, by hand; the start is what the sandbox stored of it."""
     path = f"/api/v2/eventbridge/routing/rules/{rule_id}"
     with contextlib.closing(sandbox.client()) as client:
         rule = client.get(path).json()
         rule["targets"] += [{"id": each, "type": "webhook", "url": "https://start.example.com"} for each in targets]
-        reply = client.put(path, json=rule)
-        reply.raise_for_status()
-        rule = reply.json()
-    start = Version(rule["version"] - 1, rule["version"], cells_of(rule))
-    fields = {name: rule[name] for name in _REQUIRED}
-    return Ground(rule_id, start, fields, [target["id"] for target in rule["targets"]])
+        client.put(path, json=rule).raise_for_status()
+    step = sandbox.history(rule_id)[-1]
+    stored = json.loads(step.body)
+    fields = {name: stored[name] for name in _REQUIRED}
+    return Ground(rule_id, version_of(step), fields, [target["id"] for target in stored["targets"]])
 
 
 def user_round(url: str, folder: Path, ground: Ground, writer: int, number: int) -> Claim:

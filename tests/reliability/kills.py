@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
 import json
 import os
 import pkgutil
@@ -29,18 +28,17 @@ from typing import TYPE_CHECKING, Any
 
 import ebrule
 from ebrule.core.audit import AuditLog
-from ebrule.core.client import as_json
 from ebrule.core.pace import Pace, SystemClock
 from ebrule.core.webhook import event_id_of
 from ebrule.pipeline.deliveries import Delivery, flush_events
 from ebrule.pipeline.resolve import Finding, resolve
 from ebrule.rules.eventbridge import EVENTBRIDGE
-from ebrule.rules.kind import Rule
 from ebrule.settings import Options, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ebrule.system import BootTime
     from sandbox_process import SandboxProcess, Step
 
 HANG_GUARD_SECONDS = 120
@@ -274,6 +272,11 @@ class ClockAhead(SystemClock):
         """Return the time in a minute."""
         return super().now() + timedelta(seconds=60)
 
+    def boot(self) -> BootTime | None:
+        """Return the time since the machine's start in a minute."""
+        boot = super().boot()
+        return boot and boot._replace(seconds=boot.seconds + 60)
+
 
 class World:
     """An org, a folder that holds ebrule's state and rule files, and where changes are announced."""
@@ -327,20 +330,18 @@ class World:
 
     def event_ids(self) -> list[str]:
         """Give the id that the announcement of each version in the org's own log must have."""
-        org = load_settings(Options(), self.environ).require_org().name
-        rules = (Rule(step.rule_id, step.version, json.loads(step.body)) for step in self.steps())
-        return [event_id_of(EVENTBRIDGE, org, rule) for rule in rules]
+        return [event_id_of(EVENTBRIDGE, self.sandbox.org_id, step.rule_id, step.version) for step in self.steps()]
 
     def steps(self) -> list[Step]:
         """Read what the org applied of this world's changes, from its own log."""
         mine = f" of {self.folder.name}"
         steps = (step for rule_id in RULES for step in self.sandbox.history(rule_id))
-        return [step for step in steps if _description(step.body).endswith(mine)]
+        return [step for step in steps if _description(step.sent).endswith(mine)]
 
     def applied(self, ended: Ended) -> bool:
         """Tell whether the org applied the change of a run."""
         change = _description(Path(ended.run.out.removesuffix(".out")).read_text("utf-8"))
-        return any(_description(step.body) == change for step in self.steps())
+        return any(_description(step.sent) == change for step in self.steps())
 
     def judge(self) -> list[str]:
         """Say where the ledger and the org's own log disagree."""
@@ -357,9 +358,8 @@ def _description(body: str) -> str:
 
 
 def _sent(step: Step) -> _Key:
-    """What only the PUT of this step has: rule, version, and the hash of its body as it was sent."""
-    body = as_json({**json.loads(step.body), "version": step.parent})
-    return step.rule_id, step.parent, hashlib.sha256(body).hexdigest()
+    """What only the PUT of this step has: rule, version, and the description that no other run gives it."""
+    return step.rule_id, step.parent, _description(step.sent)
 
 
 def _says_applied(record: dict[str, Any]) -> bool | None:
@@ -383,7 +383,7 @@ def judge(ledger: AuditLog, steps: Sequence[Step]) -> Iterator[str]:
     settled: dict[str, list[dict[str, Any]]] = {}
     for record in (entry.record or {"type": "torn"} for entry in ledger.entries()):
         if record["type"] == "intent":
-            key = (record["rule_id"], record["base_version"], record["body_sha256"])
+            key = (record["rule_id"], record["base_version"], str(record["after"].get("description")))
             intents[key] = record["operation_id"]
             settled.setdefault(record["operation_id"], [])
         elif record["type"] in ("outcome", "resolution") and _says_applied(record) is not None:
@@ -401,8 +401,8 @@ def _judge_operation(operation_id: str, records: list[dict[str, Any]], made: Ste
         yield f"{operation_id} has {len(records)} records that settle it"
     elif _says_applied(records[0]) is not (made is not None):
         yield f"{operation_id} is {records[0]}, and the org has {made}"
-    elif made and records[0].get("latency_ms") and records[0]["version"] != made.version:
-        yield f"{operation_id} says version {records[0]['version']}, and it made {made.version}"
+    elif made and records[0]["made_version"] != made.version:
+        yield f"{operation_id} says version {records[0]['made_version']}, and it made {made.version}"
 
 
 def _resolve_ahead() -> None:

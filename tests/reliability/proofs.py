@@ -10,7 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ebrule import UpdateOptions
 from reliability.faulty_proxy import KINDS, Chance, Fault, FaultyProxy
@@ -50,12 +50,20 @@ class Counted:
 
 @contextlib.contextmanager
 def _world(
-    counted: Counted, plan: Callable[[str, str], Fault | None], *, latency_ms: float = 0
+    counted: Counted,
+    plan: Callable[[str, str], Fault | None],
+    *,
+    latency_ms: float = 0,
+    stores: Sequence[str] = (),
+    replica_lag: int = 0,
+    replicas: int = 1,
 ) -> Iterator[tuple[Path, SandboxProcess, FaultyProxy]]:
     """Give a folder, a sandbox, and a proxy before it; count the seconds."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ebrule-proof-")))
-        sandbox = SandboxProcess(folder / "org", latency_ms=latency_ms)
+        sandbox = SandboxProcess(
+            folder / "org", latency_ms=latency_ms, stores=stores, replica_lag=replica_lag, replicas=replicas
+        )
         stack.enter_context(contextlib.closing(sandbox))
         proxy = stack.enter_context(contextlib.closing(FaultyProxy(sandbox.url, plan)))
         began = time.monotonic()
@@ -75,13 +83,22 @@ def _names(count: int) -> list[str]:
     return [f"target-{number:03}" for number in range(1, count + 1)]
 
 
-def race(seed: int, *, writers: int, rounds: int, rate: float = 0.2, haste: float = 1.0) -> Counted:
-    """Promise 1: writers make ``rounds`` edits each on one rule, while a share of all requests goes wrong."""
+STORES: Final = ("trimmed", "dropped-empty", "defaults", "sorted", "lower-case")
+"""What an org may make of a body before it stores it."""
+
+
+def race(
+    seed: int, *, writers: int, rounds: int, rate: float = 0.2, haste: float = 1.0, own_ways: bool = False
+) -> Counted:
+    """Promise 1: writers make ``rounds`` edits each on one rule, while a share of all requests goes wrong.
+
+    Where the org has ``own_ways``, it stores bodies differently than sent, and one of its two replicas lags.
+    """
     counted = Counted(seed)
-    with _world(counted, Chance(seed, rate)) as (folder, sandbox, proxy):
+    with _world(counted, Chance(seed, rate), **_ways(own_ways=own_ways)) as (folder, sandbox, proxy):
         ground = prepare(sandbox, "demo-rule", _names(writers))
         jobs = [
-            replace(job, seed=seed, read_seconds=IMPATIENT_SECONDS, haste=haste)
+            replace(job, seed=seed, read_seconds=IMPATIENT_SECONDS, haste=haste, untidy=own_ways)
             for job in _jobs(ground, proxy.url, folder, _names(writers))
         ]
         with contextlib.closing(Fleet(jobs)) as fleet:
@@ -90,6 +107,11 @@ def race(seed: int, *, writers: int, rounds: int, rate: float = 0.2, haste: floa
         counted.take(proxy)
         counted.verdict = ground.judge(sandbox, counted.claims)
     return counted
+
+
+def _ways(*, own_ways: bool) -> dict[str, Any]:
+    """Return the options of an org that does as it likes, or of one that does as it is told."""
+    return {"stores": STORES, "replica_lag": 1, "replicas": 2} if own_ways else {}
 
 
 def users_race(seed: int, *, writers: int, rounds: int, rate: float = 0.2) -> Counted:
@@ -111,18 +133,27 @@ def users_race(seed: int, *, writers: int, rounds: int, rate: float = 0.2) -> Co
 
 
 def storm(
-    seed: int, *, puts: int, rate: float = 0.5, rules: Sequence[str] = RULES, writers: int = 4, batch: int = 5
+    seed: int,
+    *,
+    puts: int,
+    rate: float = 0.5,
+    rules: Sequence[str] = RULES,
+    writers: int = 4,
+    batch: int = 5,
+    own_ways: bool = False,
 ) -> Counted:
     """Promise 2: PUTs of which ``rate`` meet a fault, several writers on each rule.
 
     Every other edit of the writers of a rule is in the same cell, and their options change from run to run
     (``--on-conflict``, ``--max-attempts``, ``--deadline``), so that runs end in every way that they can. One
-    read in ten goes wrong as well.
+    read in ten goes wrong as well. Where the org has ``own_ways``, it stores bodies differently than sent, and one of
+    its two replicas lags.
     """
     counted = Counted(seed)
     of_puts = Chance(seed, rate, methods=["PUT"])
     of_reads = Chance(seed + 1, 0.1, methods=["GET", "POST"])
-    with _world(counted, lambda method, path: of_puts(method, path) or of_reads(method, path)) as world:
+    plan = lambda method, path: of_puts(method, path) or of_reads(method, path)  # noqa: E731 - two plans in one
+    with _world(counted, plan, **_ways(own_ways=own_ways)) as world:
         folder, sandbox, proxy = world
         grounds = [prepare(sandbox, rule_id, [*_names(writers), SHARED]) for rule_id in rules]
         jobs = [
@@ -134,6 +165,7 @@ def storm(
                 check_targets=True,
                 read_seconds=IMPATIENT_SECONDS,
                 haste=0.1,
+                untidy=own_ways,
             )
             for at, ground in enumerate(grounds)
             for job in _jobs(ground, proxy.url, folder, _names(writers), first=writers * at)

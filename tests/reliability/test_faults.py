@@ -49,6 +49,18 @@ def test_the_exit_code_never_lies(puts: int, rules: tuple[str, ...]) -> None:
     assert counted.verdict.unknown < counted.verdict.runs / 2
 
 
+@pytest.mark.parametrize(
+    ("puts", "rules"), [(40, proofs.RULES[:1]), pytest.param(2_000, proofs.RULES, marks=pytest.mark.full)]
+)
+def test_the_exit_code_never_lies_of_an_org_that_stores_differently(puts: int, rules: tuple[str, ...]) -> None:
+    """Whatever the org makes of a body, and whichever replica answers, no exit code is contradicted by its log."""
+    counted = proofs.storm(SEED, puts=puts, rules=rules, own_ways=True)
+
+    assert counted.verdict.findings == []
+    assert counted.puts >= puts
+    assert counted.verdict.live > 0
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_one_fault_is_survived(tmp_path: Path, sandbox: SandboxProcess, name: str) -> None:
     """After any single fault of a PUT the run ends with 0, and its edit was applied exactly once."""

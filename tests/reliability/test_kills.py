@@ -21,14 +21,16 @@ from ebrule.core.transport import HttpxTransport
 from ebrule.errors import UnknownOutcomeError
 from ebrule.settings import Network, Options
 from reliability import kills
-from reliability.measure_kills import Bench, announcements, syscalls
+from reliability.measure_kills import Bench, announcements, bench, syscalls
 from reliability.measure_kills import kills as kill_at_random
+from reliability.proofs import STORES
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
     from ebrule.core.reply import Reply, Request
+    from ebrule.system import BootTime
     from sandbox_process import SandboxProcess, StartSandbox
 
 pytestmark = pytest.mark.loopback
@@ -44,6 +46,19 @@ def test_a_kill_at_a_system_call_can_be_settled(work: Bench) -> None:
 
     assert tally.broken == []
     assert tally.counts["killed, in all"] >= 10
+
+
+@pytest.mark.usefixtures("tracing")
+@pytest.mark.parametrize("points", [6, pytest.param(200, marks=pytest.mark.full)])
+def test_a_kill_can_be_settled_where_the_org_stores_differently(tmp_path: Path, points: int) -> None:
+    """What an org adds, sorts or drops beside a killed run's change does not hide what became of that change."""
+    with bench(tmp_path, stores=STORES, replica_lag=1, replicas=2) as work:
+        assert work.zygote.run(work.world("first").update()).status == 0
+        tally = syscalls(work, points=points)
+        announced = announcements(work, points=points // 2)
+
+    assert tally.broken + announced.broken == []
+    assert tally.counts["killed, in all"] >= points // 2
 
 
 @pytest.mark.full
@@ -203,6 +218,11 @@ class ClockBehind(SystemClock):
         """Return the time of an hour ago."""
         return super().now() - timedelta(hours=1)
 
+    def boot(self) -> BootTime | None:
+        """Return the time since the machine's start of an hour ago."""
+        boot = super().boot()
+        return boot and boot._replace(seconds=boot.seconds - 3600)
+
 
 class Cut(HttpxTransport):
     """A transport that breaks off for good once a PUT has arrived."""
@@ -295,7 +315,7 @@ def test_a_live_run_is_left_alone(tmp_path: Path, start_sandbox: StartSandbox) -
 def test_another_orgs_operations_are_left_alone(tmp_path: Path, start_sandbox: StartSandbox) -> None:
     """Whoever is connected to one org does not settle what was sent to another."""
     ebrule = CommandLine(tmp_path, start_sandbox())
-    other = CommandLine(tmp_path, start_sandbox(tmp_path / "other"))
+    other = CommandLine(tmp_path, start_sandbox(tmp_path / "other", org_id="0b2f7f5f-7d4e-4c0c-9d4b-2f7f5f0e6a11"))
     left_open(ebrule, "demo-rule")
 
     assert resolved(other) == ["elsewhere"]

@@ -24,12 +24,13 @@ RULE: Final = "/api/v2/eventbridge/routing/rules/demo-rule"
 
 
 @pytest.mark.loopback
+@pytest.mark.parametrize("own_ways", [False, True], ids=["stores as sent", "stores differently"])
 @pytest.mark.parametrize(
     ("writers", "rounds", "haste"), [(4, 4, 0.2), pytest.param(8, 50, 1.0, marks=pytest.mark.full)]
 )
-def test_no_edit_is_lost(writers: int, rounds: int, haste: float) -> None:
+def test_no_edit_is_lost(writers: int, rounds: int, haste: float, own_ways: bool) -> None:
     """Processes that change one rule while a fifth of their requests goes wrong: each edit that ended in 0 is there."""
-    counted = proofs.race(SEED, writers=writers, rounds=rounds, haste=haste)
+    counted = proofs.race(SEED, writers=writers, rounds=rounds, haste=haste, own_ways=own_ways)
 
     assert counted.verdict.findings == []
     assert writers * rounds == counted.verdict.runs

@@ -21,13 +21,15 @@ import pytest
 
 import ebrule.core.audit
 from ebrule.core import audit, chain
-from ebrule.core.audit import GENESIS, AuditLog, KnownState, Record, new_operation_id
+from ebrule.core.audit import GENESIS, AuditLog, KnownState, Record, RuleKey, new_operation_id
 from ebrule.errors import LedgerError
+from ebrule.rules.stored import StoredDifferently
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ONE, TWO, THREE = (f"01890000-0000-7000-8000-00000000000{number}" for number in (1, 2, 3))
+DEMO = RuleKey("eventbridge", "demo")
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=timezone.utc)
 STAMP = "2026-01-02T03:04:05.000678Z"
 TORN = b'{"schema":1,"type":"intent","timest'
@@ -71,7 +73,7 @@ def test_a_record_has_its_envelope_in_order(log: AuditLog, path: Path) -> None:
 
     expected = (
         f'{{"schema":1,"type":"intent","timestamp":"{STAMP}","operation_id":"{ONE}","rule_id":"demo",'
-        f'"kind":"eventbridge","base_version":7,"after":{{"b":1,"a":"ü"}},"prev":"{GENESIS}"}}\n'
+        f'"kind":"eventbridge","org_id":null,"base_version":7,"after":{{"b":1,"a":"ü"}},"prev":"{GENESIS}"}}\n'
     )
     assert expected == path.read_text("utf-8")
 
@@ -389,7 +391,7 @@ def test_a_missing_ledger_holds_nothing(log: AuditLog, path: Path) -> None:
     """Before the first record there is nothing to read, and reading makes nothing."""
     assert (list(log.entries()), list(log.entries_backwards())) == ([], [])
     assert (log.head(), log.verify().ok, log.open_intents()) == (GENESIS, True, [])
-    assert log.last_applied("demo", "eventbridge") is None
+    assert log.last_applied(DEMO) is None
     assert not path.parent.exists()
 
 
@@ -530,7 +532,7 @@ def run(log: AuditLog, operation_id: str, version: int, **fields: Any) -> None:
 
 def known(version: int, data: Record, operation_id: str = ONE, base: int = 7) -> KnownState:
     """What the ledger should know."""
-    return KnownState(version, base, data, operation_id, STAMP)
+    return KnownState(version, base, data, operation_id, STAMP, names_org=False)
 
 
 @pytest.mark.parametrize(
@@ -547,7 +549,7 @@ def test_knows_what_was_applied(log: AuditLog, record_type: str, fields: Record)
     write(log, "intent", attempt=2, after={"priority": 2})
     write(log, record_type, version=8, **fields)
 
-    assert known(8, {"priority": 2}) == log.last_applied("demo", "eventbridge")
+    assert known(8, {"priority": 2}) == log.last_applied(DEMO)
 
 
 @pytest.mark.parametrize(
@@ -568,7 +570,7 @@ def test_does_not_take_anything_else_for_applied(log: AuditLog, record_type: str
     write(log, "intent", TWO, base_version=8, after={"priority": 9}, **same)
     write(log, record_type, TWO, **fields)
 
-    assert known(8, {"priority": 8}) == log.last_applied("demo", "eventbridge")
+    assert known(8, {"priority": 8}) == log.last_applied(DEMO)
 
 
 def test_the_newest_version_counts_in_whatever_order_runs_were_recorded(log: AuditLog) -> None:
@@ -576,10 +578,59 @@ def test_the_newest_version_counts_in_whatever_order_runs_were_recorded(log: Aud
     run(log, THREE, 7)
     write(log, "intent", ONE, after={"priority": 8})
     write(log, "intent", TWO, after={"priority": 9})
-    write(log, "outcome", TWO, result="updated", version=9)
-    write(log, "outcome", ONE, result="updated", version=8)
+    write(log, "outcome", TWO, result="updated", version=9, made_version=9)
+    write(log, "outcome", ONE, result="updated", version=8, made_version=8)
 
-    assert known(9, {"priority": 9}, TWO) == log.last_applied("demo", "eventbridge")
+    assert known(9, {"priority": 9}, TWO) == log.last_applied(DEMO)
+
+
+@pytest.mark.parametrize(
+    ("fields", "made"),
+    [
+        ({"version": 11, "made_version": 8}, 8),
+        ({"version": 11, "made_version": None}, None),
+        ({"version": 11, "latency_ms": 41.5}, 11),
+        ({"version": 11, "latency_ms": None}, None),
+        ({"version": 8, "latency_ms": None}, 8),
+    ],
+    ids=["recorded", "not known", "answered", "old, and seen later", "old, and the next one"],
+)
+def test_a_version_that_was_seen_is_not_one_that_was_made(log: AuditLog, fields: Record, made: int | None) -> None:
+    """Where others moved on before the rule was read, only the version that the PUT made has its content."""
+    write(log, "intent", ONE, after={"priority": 8})
+    write(log, "outcome", ONE, result="updated", **fields)
+
+    assert (None if made is None else known(made, {"priority": 8})) == log.last_applied(DEMO)
+    assert [version for version in range(8, 12) if log.maker_of(DEMO, version)] == ([] if made is None else [made])
+
+
+def test_what_the_org_stored_is_the_state_of_a_version(log: AuditLog) -> None:
+    """Where an outcome says that the org stored other content, that is what the version has."""
+    pair = {"path": "name", "sent": " a ", "stored": "a"}
+    write(log, "intent", ONE, after={"name": " a "})
+    write(
+        log, "outcome", ONE, result="updated", version=8, made_version=8, stored={"name": "a"},
+        stored_differently=[pair],
+    )  # fmt: skip
+
+    expected = known(8, {"name": "a"})._replace(stored=(StoredDifferently(**pair),))
+    assert expected == log.last_applied(DEMO) == log.state_at(DEMO, 8)
+
+
+def test_two_orgs_of_one_region_are_told_apart(log: AuditLog) -> None:
+    """The same rule id in another org is another rule, also where both orgs have one API host."""
+    run(log, ONE, 8, region="eu-west-1", org_id="org-1")
+    run(log, TWO, 30, region="eu-west-1", org_id="org-2")
+    run(log, THREE, 40, region="eu-west-1")
+    keys = [RuleKey("eventbridge", "demo", org_id, "eu-west-1") for org_id in ("org-1", "org-2", "org-3")]
+
+    assert [8, 30] == [
+        getattr(log.state_at(key, version), "version", 0) for key, version in zip(keys, (8, 30), strict=False)
+    ]
+    assert log.state_at(keys[0], 30) is None
+    assert log.maker_of(keys[1], 8) is None
+    # A record without an org counts for its region, as all records once did.
+    assert [THREE] * 3 == [log.maker_of(key, 40) for key in keys]
 
 
 def test_regions_are_told_apart(log: AuditLog) -> None:
@@ -587,11 +638,11 @@ def test_regions_are_told_apart(log: AuditLog) -> None:
     run(log, ONE, 8, region="eu-west-1")
     run(log, TWO, 30, region="sandbox")
 
-    found = log.last_applied("demo", "eventbridge", region="eu-west-1")
+    found = log.last_applied(RuleKey("eventbridge", "demo", region="eu-west-1"))
 
     assert known(8, {"priority": 8}) == found
-    assert log.last_applied("demo", "eventbridge", region="us-east-1") is None
-    assert log.state_at("demo", "eventbridge", 30, region="eu-west-1") is None
+    assert log.last_applied(RuleKey("eventbridge", "demo", region="us-east-1")) is None
+    assert log.state_at(RuleKey("eventbridge", "demo", region="eu-west-1"), 30) is None
 
 
 @pytest.mark.parametrize("after", [None, "no mapping"])
@@ -601,8 +652,8 @@ def test_an_applied_body_that_is_missing_is_not_known(log: AuditLog, after: obje
     write(log, "intent", after=after)
     write(log, "outcome", result="updated", version=8)
 
-    assert log.last_applied("demo", "eventbridge") is None
-    assert log.state_at("demo", "eventbridge", 8) is None
+    assert log.last_applied(DEMO) is None
+    assert log.state_at(DEMO, 8) is None
 
 
 def test_an_earlier_version_is_known_as_left_or_as_found(log: AuditLog) -> None:
@@ -610,13 +661,13 @@ def test_an_earlier_version_is_known_as_left_or_as_found(log: AuditLog) -> None:
     write(log, "intent", ONE, base_version=7, before={"priority": 70}, after={"priority": 80})
     write(log, "outcome", ONE, result="updated", version=8)
 
-    assert known(7, {"priority": 70}) == log.state_at("demo", "eventbridge", 7)
-    assert known(8, {"priority": 80}) == log.state_at("demo", "eventbridge", 8)
-    assert log.state_at("demo", "eventbridge", 9) is None
+    assert known(7, {"priority": 70}) == log.state_at(DEMO, 7)
+    assert known(8, {"priority": 80}) == log.state_at(DEMO, 8)
+    assert log.state_at(DEMO, 9) is None
 
     write(log, "intent", TWO, base_version=8, before={"priority": 81}, after={})
 
-    assert known(8, {"priority": 81}, TWO, base=8) == log.state_at("demo", "eventbridge", 8)
+    assert known(8, {"priority": 81}, TWO, base=8) == log.state_at(DEMO, 8)
 
 
 # --- operation ids ----------------------------------------------------------------------------------------

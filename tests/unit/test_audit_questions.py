@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ebrule.core.audit import AuditLog, Record
+from ebrule.core.audit import AuditLog, Record, RuleKey
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ONE, TWO, THREE = (f"01890000-0000-7000-8000-00000000000{number}" for number in (1, 2, 3))
 HERE = "eu-west-1"
+DEMO = RuleKey("eventbridge", "demo")
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def update(log: AuditLog, operation_id: str, base: int, version: int | None = No
     about: Record = {"region": HERE, **fields}
     result = about.pop("result", "updated")
     write(log, "intent", operation_id, base_version=base, before={}, after={}, **about)
-    write(log, "outcome", operation_id, result=result, version=version or base + 1, **about)
+    write(log, "outcome", operation_id, result=result, version=version or base + 1, latency_ms=1.5, **about)
 
 
 # --- is it a ledger? --------------------------------------------------------------------------------------
@@ -114,7 +115,7 @@ def test_the_maker_of_a_version_is_the_operation_that_ended_with_it(log: AuditLo
     write(log, "intent", THREE, base_version=9, region=HERE)
     write(log, "outcome", THREE, result="unknown", version=10)
 
-    assert [None, ONE, TWO, None] == [log.maker_of("demo", "eventbridge", version) for version in (7, 8, 9, 10)]
+    assert [None, ONE, TWO, None] == [log.maker_of(DEMO, version) for version in (7, 8, 9, 10)]
 
 
 def test_a_settled_operation_made_its_version(log: AuditLog) -> None:
@@ -122,7 +123,7 @@ def test_a_settled_operation_made_its_version(log: AuditLog) -> None:
     write(log, "intent", base_version=7, region=HERE)
     write(log, "resolution", state="applied", version=8)
 
-    assert log.maker_of("demo", "eventbridge", 8, region=HERE) == ONE
+    assert log.maker_of(RuleKey("eventbridge", "demo", region=HERE), 8) == ONE
 
 
 @pytest.mark.parametrize("elsewhere", [{"region": "us-east-1"}, {"rule_id": "other"}, {"kind": "trigger"}], ids=str)
@@ -132,14 +133,14 @@ def test_another_rule_has_other_makers(log: AuditLog, elsewhere: Record) -> None
     update(log, TWO, 7, **elsewhere)
     update(log, THREE, 8, **elsewhere)
 
-    assert [ONE, None] == [log.maker_of("demo", "eventbridge", version, region=HERE) for version in (8, 9)]
+    assert [ONE, None] == [log.maker_of(RuleKey("eventbridge", "demo", region=HERE), version) for version in (8, 9)]
 
 
 def test_what_no_intent_of_this_ledger_tells_of_has_no_maker(log: AuditLog) -> None:
     """An outcome whose intent is in an older file does not say to which org it belongs: it names nobody."""
     write(log, "outcome", result="updated", version=8)
 
-    assert log.maker_of("demo", "eventbridge", 8) is None
+    assert log.maker_of(DEMO, 8) is None
 
 
 # --- which versions are known? ----------------------------------------------------------------------------
@@ -153,7 +154,7 @@ def test_versions_that_were_found_or_made_are_known(log: AuditLog) -> None:
     write(log, "intent", THREE, base_version=8, region=HERE)
     write(log, "outcome", THREE, result="failed", version=9)
 
-    assert [7, 8, 20, 22] == log.known_versions("demo", "eventbridge", region=HERE)
+    assert [7, 8, 20, 22] == log.known_versions(RuleKey("eventbridge", "demo", region=HERE))
 
 
 @pytest.mark.parametrize("elsewhere", [{"region": "us-east-1"}, {"rule_id": "other"}, {"kind": "trigger"}], ids=str)
@@ -162,10 +163,10 @@ def test_versions_of_another_rule_are_not_known(log: AuditLog, elsewhere: Record
     update(log, ONE, 7)
     update(log, TWO, 30, **elsewhere)
 
-    known = log.known_versions("demo", "eventbridge", region=HERE)
+    known = log.known_versions(RuleKey("eventbridge", "demo", region=HERE))
 
     assert [7, 8] == known
-    assert all(log.state_at("demo", "eventbridge", version, region=HERE) for version in known)
+    assert all(log.state_at(RuleKey("eventbridge", "demo", region=HERE), version) for version in known)
 
 
 # --- what any record may hold -----------------------------------------------------------------------------
@@ -177,8 +178,8 @@ def test_a_record_that_quotes_another_rule_is_not_about_it(log: AuditLog) -> Non
     write(log, "intent", rule_id="other", base_version=7, region=HERE, before=quoted, after=quoted)
     write(log, "outcome", rule_id="other", result="updated", version=8, event=quoted)
 
-    assert log.last_applied("demo", "eventbridge") is None
-    assert log.known_versions("demo", "eventbridge") == []
+    assert log.last_applied(DEMO) is None
+    assert log.known_versions(DEMO) == []
 
 
 def test_only_lines_with_the_bytes_come(log: AuditLog) -> None:
@@ -215,5 +216,5 @@ def test_an_earlier_attempt_is_not_what_was_applied(log: AuditLog) -> None:
     write(log, "intent", base_version=7, after=None)
     write(log, "outcome", result="updated", version=8)
 
-    assert log.state_at("demo", "eventbridge", 8) is None
-    assert log.last_applied("demo", "eventbridge") is None
+    assert log.state_at(DEMO, 8) is None
+    assert log.last_applied(DEMO) is None

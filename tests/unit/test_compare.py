@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ebrule.core.audit import AuditLog
+from ebrule.core.audit import AuditLog, RuleKey
 from ebrule.errors import ConflictError, InvalidRuleError, Overlap, Source, VersionGoneError
 from ebrule.pipeline.compare import compare, fixed_field_problems
 from ebrule.pipeline.history import History
@@ -46,7 +46,7 @@ class Comparison:
         self.folder = folder
         self.kind = kind
         self.log = AuditLog(folder / "audit.jsonl")
-        self.history = History(self.log, REDACTOR, kind, RULE_ID, REGION)
+        self.history = History(self.log, REDACTOR, kind, RuleKey(kind.name, RULE_ID, region=REGION))
 
     def knows(self, version: int, data: dict[str, Any]) -> None:
         """Record an operation that found the rule so."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -20,11 +21,12 @@ FLOORS = [
     ["core"],
     ["rulefile", "redaction", "settings", "schema"],
     ["rules"],
-    ["errors", "__init__", "sanitizer", "spelling", "diagnostics"],
+    ["errors", "__init__", "sanitizer", "spelling", "diagnostics", "system"],
 ]
 """The rooms from the top floor down."""
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Return each module's name below ``ebrule``, and its file."""
     return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ebrule.core.operations import OPEN, RecordedOperation, Resolution, operations
-from ebrule.rules.changes import Change
+from ebrule.rules.diff import Change
 from ledgers import ACTOR, LedgerWriter, operation_id
 
 if TYPE_CHECKING:

@@ -3,61 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
-from pydantic import SecretStr
 
-from command_line import EXAMPLE
-from ebrule import ConflictError, InvalidRuleError, Pace, UnknownOutcomeError, UpdateOptions, UpdateResult, update_rule
+from ebrule import ConflictError, InvalidRuleError, UnknownOutcomeError
 from ebrule.core.notices import Notice
 from ebrule.core.reply import Reply
-from ebrule.settings import Org, Settings
-from fake_org import API, LOGIN, FakeOrg, after, answers, applied, demo_rule, reply
+from fake_org import FakeOrg, after, answers, applied, demo_rule, reply
+from pipelines import Pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ebrule.core.reply import Request
-
-
-class Pipeline:
-    """One org in memory, a folder for the files, and what the observer was told."""
-
-    def __init__(self, folder: Path, org: FakeOrg) -> None:
-        self.folder = folder
-        self.org = org
-        self.told: list[Notice] = []
-        credentials = Org("test", API, LOGIN, client_id="client", client_secret=SecretStr("client-secret-canary"))
-        self.settings = Settings(credentials, None, folder / "state", folder / "state" / "audit.jsonl")
-
-    def update(self, environ: dict[str, str] | None = None, /, **fields: Any) -> UpdateResult:
-        """Update the rule to what a file with these fields says."""
-        content = {name: value for name, value in demo_rule().items() if name in yaml.safe_load(EXAMPLE.read_text())}
-        (self.folder / "rule.yaml").write_text(yaml.safe_dump({**content, **fields}))
-        pace = Pace(clock=self.org.clock, random=lambda: 0.5, observe=self.told.append)
-        self.org.left = pace.left
-        return update_rule(
-            self.settings,
-            self.folder / "rule.yaml",
-            UpdateOptions(check_targets=False),
-            pace=pace,
-            environ={**os.environ, **(environ or {})},
-            transport=self.org,
-        )
-
-    @property
-    def ledger(self) -> str:
-        """The ledger's text."""
-        return self.settings.audit_log.read_text()
-
-    @property
-    def outcome(self) -> dict[str, Any]:
-        """The last record."""
-        record: dict[str, Any] = json.loads(self.ledger.splitlines()[-1])
-        return record
 
 
 def nested(org: FakeOrg, request: Request) -> Reply:

@@ -12,7 +12,7 @@ from ebrule.errors import InvalidRuleError, UsageError
 from ebrule.pipeline.patch import parse_assignment
 from ebrule.pipeline.plan import Plan, load_rule, make_plan, validate_rule
 from ebrule.rulefile import dump_yaml
-from ebrule.rules.changes import Change, diff
+from ebrule.rules.diff import Change, diff
 from ebrule.rules.kind import Rule
 from fake_org import RULE_ID, demo_rule
 

@@ -122,11 +122,12 @@ def test_a_rollback_asks_for_the_rule_where_the_configuration_has_it(tmp_path: P
     """An org may serve its rules at another path: there the state that the ledger knows is compared."""
     kinds = {"eventbridge": EVENTBRIDGE._replace(resource="/api/v2/elsewhere/{id}")}
     LedgerWriter(tmp_path / "audit.jsonl").update(region="test")
-    transport = wire(reply(200, {**RULE, "version": 8}))
+    transport = wire(reply(404), reply(200, {**RULE, "version": 8}))
     options = UpdateOptions(rule_id=RULE_ID, dry_run=True, check_targets=False)
     result = rollback_rule(settings(tmp_path, kinds=kinds), options, pace=pace, environ={}, transport=transport)
 
-    assert [f"{API}/api/v2/elsewhere/{RULE_ID}"] == [request.url for request in transport.requests]
+    asked = [request.url for request in transport.requests]
+    assert [f"{API}/api/v2/tokens/me", f"{API}/api/v2/elsewhere/{RULE_ID}"] == asked
     assert ("planned", [("priority", 50, 10)]) == (
         result.result, [(each.path, each.before, each.after) for each in result.changes],
     )  # fmt: skip
@@ -148,7 +149,8 @@ def test_a_rollback_goes_back_over_what_was_done_in_its_own_org(tmp_path: Path, 
     ledger.update(3, region="elsewhere", base_version=20, version=21)
 
     def back(to_version: int | None = None) -> list[tuple[str, Any, Any]]:
-        transport = wire(reply(200, {**RULE, "version": 8})) if to_version is None else wire()
+        answers = [reply(404), *([reply(200, {**RULE, "version": 8})] if to_version is None else [])]
+        transport = wire(*answers)
         options = UpdateOptions(rule_id=RULE_ID, dry_run=True, check_targets=False)
         result = rollback_rule(settings(tmp_path), options, to_version, pace=pace, environ={}, transport=transport)
         return [(each.path, each.before, each.after) for each in result.changes]
@@ -163,7 +165,9 @@ def test_a_rule_of_another_org_has_no_history_here(tmp_path: Path, wire: Wire, p
     """That is told with the ledger, the rule and the org that were looked for."""
     LedgerWriter(tmp_path / "audit.jsonl").update(region="elsewhere")
     with pytest.raises(UsageError, match=r"audit\.jsonl has no update of demo-rule in test") as caught:
-        rollback_rule(settings(tmp_path), UpdateOptions(rule_id=RULE_ID), pace=pace, environ={}, transport=wire())
+        rollback_rule(
+            settings(tmp_path), UpdateOptions(rule_id=RULE_ID), pace=pace, environ={}, transport=wire(reply(404))
+        )
 
     assert caught.value.code == "no-history"
     assert "ebrule audit resolve" in (caught.value.hint or "")

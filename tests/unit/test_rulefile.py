@@ -379,6 +379,66 @@ class TestPlaces:
         assert document.locate(problem, key=True).column == 1
 
 
+NOT_YAML = [
+    ("a: [${env:TOKEN}]", "${…} stands unquoted"),
+    ("a:\n\tb: 1\n", "tab"),
+    ("a: 1\n\tb: 1\n", "tab"),
+    ("a: |\n\tb\n", "tab"),
+    ("a: @x", '"@"'),
+    ("a: [|]", '"|"'),
+    ("a: [1, 2\nb: 3", "list that begins at line 1"),
+    ('a: ["b" "c"]', "list that begins at line 1"),
+    ("a: {b: 2\nb: 3", 'mapping that begins at line 1 goes on wrongly here: "," or "}"'),
+    ("a: {b: 2", 'mapping that begins at line 1 goes on wrongly here: "," or "}"'),
+    ("a: 'x", "quote that opens here"),
+    ("a: 'it''s", "quote that opens here"),
+    (r'a: "\"', "quote that opens here"),
+    ('a: "x\n...\n', "quote that opens here"),
+    ("a: 1\nb\n", 'neither "key: value"'),
+    ("a: 1\n'b'\nc: 1\n", 'neither "key: value"'),
+    (f"a: 1\n{'k' * 1030}: 1\n", 'neither "key: value"'),
+    ("a:\n  b: 2\n c: 3\n", "block that begins at line 1"),
+    ("a: 'it's'", "block that begins at line 1"),
+    ("x: 1\na:\n- [b]: c\n  'd' e: f\n", "block that begins at line 3"),
+    ("- a\nb: 1\n", "block that begins at line 1"),
+    ("a: >x\n", '"|" or ">"'),
+    ("a: |0\n", '"|" or ">"'),
+    ("a: ? b", '"? "'),
+    ("a: - b", '"- "'),
+    ("a: [- b]", '"- "'),
+    ("a: b: c", '":"'),
+    (": 1", '":"'),
+    ("a: ]", "value must stand here"),
+    ("a: [1,,2]", "value must stand here"),
+    ("{a: 1}\nb", "document has ended"),
+    ("a: 1\n...\nb: 1\n", "document has ended"),
+    (r'a: "\q"', "escape"),
+    (r'a: "\x\"', "escape"),
+    (r'a: "\u12"', "escape"),
+    ("a: *", "alias"),
+    ("a: 1\n*b\nc: 1\n", "alias"),
+    ("a: !x!y 1", "tag"),
+    ("a: !<x", "tag"),
+    ("a: 1\n%\n", "directive"),
+    ("a: 1\n...\n%YAML 1.1\n%YAML 1.1\n---\n", "directive"),
+]
+"""Texts that are no YAML, with some of the words that tell why."""
+
+
+def reworded(loader: Any) -> Any:
+    """A loader whose errors say nothing, for all that their words are."""
+
+    class Reworded(loader):  # type: ignore[misc]  # one of two classes
+        def get_event(self) -> Any:
+            try:
+                return super().get_event()
+            except yaml.MarkedYAMLError as error:
+                error.problem, error.context = "42", error.context and "43"
+                raise
+
+    return Reworded
+
+
 @pytest.mark.usefixtures("_each_parser")
 class TestRefused:
     """What is refused, and where the error points."""
@@ -444,6 +504,7 @@ class TestRefused:
             # Characters.
             (r'a: "\q"', [("invalid-escape", 1, 5)]),
             (r'a: "é\xzz"', [("invalid-escape", 1, 6)]),
+            (r'a: "\\\x\"', [("invalid-escape", 1, 7)]),
             (r'a: "\U00110000"', [("invalid-escape", 1, 5)]),
             (r'a: "\UFFFFFFFF"', [("invalid-escape", 1, 5)]),
             ("a: \x1b\nb: \x00\n", [("control-character", 1, 4), ("control-character", 2, 4)]),
@@ -518,7 +579,10 @@ class TestRefused:
             ('{"a": 1} // x', [("json-syntax", 1, 10)]),
             ('{"a": "x\ny"}', [("json-syntax", 1, 9)]),
             ('{"a": "x', [("json-syntax", 1, 7)]),
+            ('{"a": "x\\', [("json-syntax", 1, 7)]),
             (r'{"a": "\x41"}', [("json-syntax", 1, 8)]),
+            (r'{"a": "\\\u12"}', [("json-syntax", 1, 10)]),
+            ('{"a": "\\n\x01"}', [("json-syntax", 1, 10)]),
             ('\ufeff{"a": 1, "a": 2}', [("duplicate-key", 1, 10)]),
             ('{"a": "\\ud83d"}', [("invalid-escape", 1, 7)]),
             ('{"a": NaN, "b": -Infinity}', [("not-a-number", 1, 7), ("not-a-number", 1, 17)]),
@@ -529,6 +593,22 @@ class TestRefused:
     def test_json(self, text: str, expected: list[tuple[str, int, int]]) -> None:
         """A file whose name ends in .json must be strict JSON, and is refused where it is not."""
         assert summary(text, "rule.json") == expected
+
+    @pytest.mark.parametrize(
+        ("string", "words"),
+        [
+            ('"x', "quote that opens here is never closed"),
+            ('"x\\', "quote that opens here is never closed"),
+            ('"x\n"', "line break"),
+            (r'"\q"', "escape"),
+            (r'"\u00g0"', "escape"),
+        ],
+    )
+    def test_strings_of_json_in_words(self, string: str, words: str) -> None:
+        """What is wrong with a string is told in a user's words, whatever the decoder's are."""
+        (found,) = problems_of(f'{{"a": {string}', "rule.json")
+
+        assert words in found.message
 
     @pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": "\\ud83d"}', '{"a": 1, "a": 2}'])
     def test_json_under_another_name(self, text: str) -> None:
@@ -579,37 +659,44 @@ class TestRefused:
         assert one.value.source.lines[1] == "a: 2"
         assert two.value.message == "rule.yaml: 2 problems"
 
-    @pytest.mark.parametrize(
-        ("text", "words"),
-        [
-            ("a: [${env:TOKEN}]", "${…} stands unquoted"),
-            ("a:\n\tb: 1\n", "tab"),
-            ("a: @x", '"@"'),
-            ("a: [1, 2\nb: 3", "list that begins at line 1"),
-            ("a: {b: 2\nb: 3", 'mapping that begins at line 1 goes on wrongly here: "," or "}"'),
-            ("a: 'x", "quote that opens here"),
-            ("a:\n  b: 2\n c: 3\n", "block that begins at line 1"),
-            ("a: >x\n", '"|" or ">"'),
-            ("a: ? b", '"? "'),
-            ("a: - b", '"- "'),
-            ("a: ]", "value must stand here"),
-            ("{a: 1}\nb", "document has ended"),
-        ],
-    )
+    @pytest.mark.parametrize(("text", "words"), NOT_YAML)
     def test_syntax_in_words(self, text: str, words: str) -> None:
-        """What the parser says is told in a user's words."""
-        (found,) = problems_of(text)
+        """What is wrong is told in a user's words."""
+        found = problems_of(text)[-1]
 
         assert words in found.message
         assert found.hint
 
-    def test_unknown_complaints(self) -> None:
-        """A complaint that only a later parser has is passed on as it is."""
-        builder = Builder("a: 1", "rule.yaml", {})
-        with pytest.raises(Stop):
-            stop_at_error(yaml.MarkedYAMLError(problem="found a new mistake"), "a: 1", builder)
+    @pytest.mark.parametrize("text", [text for text, _ in NOT_YAML])
+    def test_the_words_of_the_parser_do_not_matter(self, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A release of the parser that words its errors differently changes nothing of what is told."""
+        expected = problems_of(text)
+        monkeypatch.setattr(yaml_reader, "_LOADER", reworded(yaml_reader._LOADER))
 
-        assert builder.problems[0].message == "this is not YAML: found a new mistake"
+        assert expected == problems_of(text)
+
+    def test_errors_that_only_a_later_parser_has(self) -> None:
+        """Where the text does not show what is wrong, the parser's own words stand behind the general message."""
+        for words, detail in ((None, ""), ("found a new mistake", '; the parser says "found a new mistake"')):
+            builder = Builder("a: 1", "rule.yaml", {})
+            with pytest.raises(Stop):
+                stop_at_error(yaml.scanner.ScannerError(problem=words), "a: 1", builder)
+
+            assert f"this is not YAML{detail}" == builder.problems[0].message
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            # The scanner is ahead of the parser by a whole key.
+            ("{a: on, b: @x}", [("ambiguous-scalar", 1, 5), ("yaml-syntax", 1, 12)]),
+            ("{a: 1, a: on, 'b\n", [("duplicate-key", 1, 8), ("ambiguous-scalar", 1, 11), ("yaml-syntax", 1, 15)]),
+            ("{a: *x, b: &y 1, c: |", [("alias", 1, 5), ("alias", 1, 12), ("yaml-syntax", 1, 21)]),
+            ("a: {b: " + "[" * 30 + "@", [("too-deep", 1, 26)]),
+        ],
+    )
+    def test_what_stands_before_a_syntax_error(self, text: str, expected: list[tuple[str, int, int]]) -> None:
+        """What is wrong before the place where the scanner gives up is told too, and first."""
+        assert summary(text) == expected
 
     @pytest.mark.parametrize(
         ("text", "name"),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ebrule.core.validator import check_rule
-from ebrule.rules.changes import diff, merge3
+from ebrule.rules.diff import diff
+from ebrule.rules.merge import merge3
 from ebrule.rules.source import SOURCE
 
 PROPERTIES = {

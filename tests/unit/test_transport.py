@@ -359,6 +359,7 @@ def test_a_reply_that_is_too_much_is_broken(
         pytest.param("identity", b"body", id="identity"),
         pytest.param(" GZIP ", GZIPPED, id="gzip"),
         pytest.param("x-gzip", GZIPPED, id="x-gzip"),
+        pytest.param("gzip", gzip.compress(b"bo") + gzip.compress(b"") + gzip.compress(b"dy"), id="three members"),
         pytest.param("deflate", zlib.compress(b"body"), id="deflate"),
     ],
 )
@@ -374,6 +375,8 @@ def test_a_compressed_reply_is_read(encoding: str, sent: bytes, serve: Serve, tr
     [
         pytest.param("gzip", b"no gzip", "compressed and broken", id="no-gzip"),
         pytest.param("gzip", GZIPPED[:-4], "cut short", id="cut-short"),
+        pytest.param("gzip", GZIPPED + GZIPPED[:-4], "cut short", id="second-member-cut-short"),
+        pytest.param("gzip", GZIPPED + b"more", "compressed and broken", id="second-member-broken"),
         pytest.param("gzip", b"", "cut short", id="empty"),
         pytest.param("gzip", gzip.compress(bytes(MAX_REPLY_BYTES + 1)), "larger than", id="just-too-large"),
         pytest.param("br", b"body", "not asked for: br", id="unknown-encoding"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ebrule.core.validator import check_rule, writable
-from ebrule.rules.changes import merge3
+from ebrule.rules.merge import merge3
 from ebrule.rules.trigger import OPERATORS, TOPICS, TRIGGER
 
 if TYPE_CHECKING:

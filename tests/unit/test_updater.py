@@ -21,7 +21,7 @@ from ebrule.errors import (
     UnavailableError,
     VersionGoneError,
 )
-from ebrule.rules.changes import diff
+from ebrule.rules.diff import diff
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from fake_org import (
     FakeOrg,
@@ -38,7 +38,7 @@ from fake_org import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ebrule.core.reply import Reply, Request
     from ebrule.core.updater import Intent
@@ -92,10 +92,38 @@ def test_any_success_with_the_rule_in_it_will_do(status: int) -> None:
 
 
 def test_a_version_may_grow_by_more_than_one() -> None:
-    """An accepted PUT is accepted at whatever higher version the org gives it."""
-    landed = Update(FakeOrg(puts=(applied(shows(12, priority=60)),))).run()
+    """Where versions need not grow by one, a PUT is accepted at whatever higher version the org gives it."""
+    kind = EVENTBRIDGE._replace(version_increments_by_one=False)
+    landed = Update(FakeOrg(puts=(applied(shows(12, priority=60)),)), kind=kind).run()
 
-    assert (landed.rule.version, landed.confirmed) == (12, False)
+    assert (landed.rule.version, landed.made_version, landed.confirmed) == (12, 12, False)
+
+
+def test_an_answer_that_shows_a_later_version_is_checked() -> None:
+    """Where versions grow by one, an answer two versions on shows another writer's state: the rule is read."""
+    org = FakeOrg(puts=(applied(after({"name": "Theirs"}, then=lambda org, _: reply(200, org.rule))),))
+    landed = Update(org).run()
+
+    assert (landed.rule.version, landed.made_version, landed.confirmed) == (9, 8, True)
+
+
+STORES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "trims": lambda rule: {**rule, "description": rule["description"].strip()},
+    "adds a default": lambda rule: {**rule, "category": "default"},
+    "ignores the field": lambda rule: {**rule, "description": "What it is for"},
+    "sorts the conditions": lambda rule: {**rule, "conditions": sorted(rule["conditions"], key=str)},
+}
+
+
+@pytest.mark.parametrize("stores", STORES.values(), ids=STORES)
+def test_an_org_may_store_what_it_likes(stores: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """The org's word for the next version is that the PUT was applied, whatever it made of the content."""
+    update = Update(FakeOrg(stores=stores), wanted={"description": " Trim me ", "priority": 60})
+    landed = update.run()
+
+    assert update.story == "intent@7 PUT@7"
+    assert (landed.made_version, landed.changed, landed.confirmed) == (8, True, False)
+    assert landed.rule.data == update.org.rule
 
 
 def test_the_body_is_the_content_and_the_version_that_it_replaces() -> None:
@@ -139,8 +167,28 @@ def test_a_refusal_ends_the_update_at_once(status: int, kind: type[EbruleError])
     update = Update(FakeOrg(puts=(answers(status, {"message": "no"}, location="/else"),)), access_token="t")
     error = failed(update, kind)
 
-    assert update.story == "intent@7 PUT@7"
+    # What a gateway may answer to the second copy of a PUT is looked into: the first copy may have been applied.
+    looked_into = "" if kind is InvalidRuleError else " GET"
+    assert update.story == f"intent@7 PUT@7{looked_into}"
     assert (status, "c-1") == (error.http_status, error.correlation_id)
+
+
+@pytest.mark.parametrize("status", [302, 307, 401, 403, 404, 405, 409, 410, 412, 429])
+def test_a_refusal_of_a_put_that_was_sent_twice(status: int) -> None:
+    """Whatever a gateway answers to the second copy of a PUT: where the rule is as sent, the first was applied."""
+    org = FakeOrg(puts=(applied(answers(status, location="/else")),))
+    landed = Update(org, policy=Policy(on_conflict="fail")).run()
+
+    assert (landed.changed, landed.confirmed, landed.made_version) == (True, True, 8)
+    assert len(org.ours) == 1
+
+
+def test_the_same_change_by_another_operation_is_not_claimed() -> None:
+    """Where the ledger knows that another operation made the version, the rule is found so, and not updated."""
+    org = FakeOrg(puts=(after(SAME),))
+    landed = Update(org, maker="another operation").run()
+
+    assert (landed.changed, landed.made_version, org.ours) == (False, None, [])
 
 
 def test_what_the_org_finds_wrong_has_its_place() -> None:
@@ -164,7 +212,7 @@ def test_a_second_bad_token_is_not_replaced() -> None:
     update = Update(FakeOrg(puts=(answers(401), answers(401))))
     failed(update, AccessError)
 
-    assert update.story == "intent@7 PUT@7 token intent@7 PUT@7"
+    assert update.story == "intent@7 PUT@7 token intent@7 PUT@7 GET"
 
 
 def test_without_a_new_token_the_update_ends() -> None:

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from ebrule.core.reply import NotSentError
 from ebrule.core.updater import Landed, Policy
 from ebrule.errors import EbruleError, ExitCode, UnknownOutcomeError
-from ebrule.rules.changes import Change, diff
+from ebrule.rules.diff import Change, diff
+from ebrule.rules.equivalence import equivalent
 from ebrule.rules.eventbridge import EVENTBRIDGE
+from ebrule.rules.merge import contains_changes
 from fake_org import (
     FakeOrg,
     Step,
@@ -27,6 +29,7 @@ from fake_org import (
     demo_rule,
     fails,
     hangs,
+    lags,
     late,
     lost,
     ordinary,
@@ -64,7 +67,7 @@ UNCLEAR = [
     Named("503 wait 2", lambda: answers(503, retry_after="2")),
     Named("204", lambda: answers(204)),
     Named("303", lambda: answers(303)),
-    Named("claims", lambda: answers(200, demo_rule(priority=61, version=8))),
+    Named("two steps on", lambda: answers(200, demo_rule(priority=60, version=99))),
 ]
 CLEAR = [
     Named("429", lambda: answers(429)),
@@ -79,6 +82,8 @@ CLEAR = [
 ]
 READINGS = [
     Named("lags", lambda: shows(6)),
+    Named("lags by one", lags),
+    Named("lags by two", lambda: lags(2)),
     Named("base again", lambda: shows(7, **{k: v for k, v in demo_rule().items() if k != "version"})),
     Named("GET 404", lambda: answers(404)),
     Named("GET lost", lambda: lost),
@@ -138,10 +143,19 @@ def judge(update: Update, outcome: Landed | EbruleError) -> None:
         assert not ours, f"{outcome!r}, and it was applied"
 
 
-def run(puts: list[Any], gets: list[Any], policy: Policy, sleeping: list[int]) -> tuple[Update, Landed | EbruleError]:
+def run(
+    puts: list[Any],
+    gets: list[Any],
+    policy: Policy,
+    sleeping: list[int],
+    *,
+    judge: Callable[[Update, Landed | EbruleError], None] = judge,
+    wanted: Mapping[str, Any] | None = None,
+    **org_options: Any,
+) -> tuple[Update, Landed | EbruleError]:
     """Run an update under a script, and hold it to its limits."""
-    org = FakeOrg(puts=built(puts, 100), gets=built(gets, 200))
-    update = Update(org, policy=policy, deadline=DEADLINE)
+    org = FakeOrg(puts=built(puts, 100), gets=built(gets, 200), **org_options)
+    update = Update(org, policy=policy, deadline=DEADLINE, wanted=wanted)
     began = org.clock.monotonic()
     sleeps = itertools.count()
 
@@ -198,6 +212,99 @@ def test_a_signal_never_makes_the_outcome_lie(
 ) -> None:
     """With signals at any moment too, an update that says that it changed nothing did not, and never will."""
     run(puts, gets, policy, sleeping)
+
+
+# --- an org that stores what it likes ---------------------------------------------------------------------------
+
+
+def trimmed(value: Any) -> Any:
+    """Take the blanks off every text's ends."""
+    if isinstance(value, dict):
+        return {name: trimmed(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [trimmed(item) for item in value]
+    return value.strip() if isinstance(value, str) else value
+
+
+NORMALISERS: list[Named] = [
+    Named("trims", trimmed),
+    Named("drops what is empty", lambda rule: {name: value for name, value in rule.items() if value not in (None, "")}),
+    Named("adds a default", lambda rule: {"category": "default", **rule}),
+    Named("sorts conditions", lambda rule: {**rule, "conditions": sorted(rule["conditions"], key=str)}),
+    Named("lower-cases", lambda rule: {**rule, "description": rule.get("description", "").lower()}),
+    Named("ignores the description", lambda rule: {**rule, "description": "What it is for"}),
+    Named("ignores the priority", lambda rule: {**rule, "priority": 50}),
+    Named("cuts", lambda rule: {**rule, "description": rule.get("description", "")[:3]}),
+]
+WANTED: list[dict[str, Any]] = [
+    {"priority": 60},
+    {"priority": 60, "description": " New "},
+    {"description": "What it is for "},
+    {"description": "", "owner": None},
+    {"priority": 60, "conditions": [{"field": "b", "operator": "x", "value": 1}, {"field": "a", "operator": "x"}]},
+]
+
+
+def stores(chosen: list[Named]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return an org's way to store: some normalisers, one after the other."""
+
+    def store(rule: dict[str, Any]) -> dict[str, Any]:
+        for normaliser in chosen:
+            rule = normaliser.make(rule)
+        return rule
+
+    return store
+
+
+def judge_normalised(update: Update, outcome: Landed | EbruleError) -> None:
+    """Hold an outcome against the log of an org that stores differently than sent.
+
+    A PUT that the org undid as it stored it cannot be told from another writer's that changed nothing.
+    """
+    org, kind = update.org, EVENTBRIDGE
+    before = dict(zip((line.version for line in org.log[1:]), org.log, strict=False))
+    visible = [line for line in org.ours if not equivalent(kind.shape, line.content, before[line.version].content)]
+    assert len(visible) <= 1, "our change was applied twice"
+    if isinstance(outcome, UnknownOutcomeError):
+        return
+    if not isinstance(outcome, Landed):
+        assert outcome.exit_code in UNTOUCHED
+        assert not visible, f"{outcome!r}, and it was applied"
+    elif outcome.changed:
+        made = next(line for line in org.log if line.version == outcome.made_version)
+        # Another writer's same change, in that version or in one that was seen after it, cannot be told from ours.
+        was, wanted = before[made.version].content, update.updater.wanted
+        since = [line for line in org.log if made.version <= line.version <= outcome.rule.version]
+        assert made.by_us or any(contains_changes(kind.shape, was, wanted, line.content) for line in since)
+        assert not outcome.latency_ms or made.by_us
+        assert all(line is made for line in visible)
+    else:
+        assert not visible, "called unchanged, and it was applied"
+
+
+@many
+@given(
+    steps(put_core, signals=False),
+    steps(get_core, signals=False),
+    policies,
+    st.sampled_from(WANTED),
+    st.builds(
+        lambda normalisers, echoes, authors: {"stores": stores(normalisers), "echoes": echoes, "authors": authors},
+        st.lists(st.sampled_from(NORMALISERS), max_size=3),
+        st.booleans(),
+        st.booleans(),
+    ),
+)
+def test_an_org_that_stores_differently_never_makes_the_outcome_lie(
+    puts: list[Any],
+    gets: list[Any],
+    policy: Policy,
+    wanted: dict[str, Any],
+    manners: dict[str, Any],
+) -> None:
+    """Whatever the org makes of a body, whatever gets lost and whoever edits, the outcome agrees with the org's log."""
+    rule = manners["stores"](demo_rule())  # an org has stored what is there in its own way, too
+    run(puts, gets, policy, [], judge=judge_normalised, wanted=wanted, rule=rule, **manners)
 
 
 @pytest.mark.parametrize("writers", [2, 5])

@@ -136,7 +136,7 @@ def test_a_step_that_somebody_else_took_means_untouched() -> None:
 def test_a_conflict_stays_a_conflict() -> None:
     """Where the step that somebody else took overlaps with ours, that is what the user has to know."""
     edit = after({"priority": 70})
-    untouched(Update(FakeOrg(puts=(late(signalled(lost)),), gets=(edit,))), ConflictError)
+    untouched(Update(FakeOrg(puts=(late(signalled(lost)),), gets=(edit,), authors=True)), ConflictError)
 
 
 def test_a_put_that_was_undone_stays_unknown() -> None:

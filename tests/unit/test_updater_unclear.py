@@ -30,6 +30,7 @@ from fake_org import (
     demo_rule,
     fails,
     hangs,
+    lags,
     late,
     lost,
     ordinary,
@@ -39,12 +40,8 @@ from fake_org import (
 DISJOINT = {"name": "Theirs"}
 OVERLAPPING = {"priority": 70}
 UNDONE = {"priority": 50}
-RANDOM_STEPS = EVENTBRIDGE._replace(steps_by_one=False)
+RANDOM_STEPS = EVENTBRIDGE._replace(version_increments_by_one=False)
 
-CLAIMS = {
-    "other content": answers(200, demo_rule(priority=61, version=8)),
-    "the content without our change": answers(200, demo_rule(version=8)),
-}
 UNCLEAR: dict[str, Step] = {
     "empty": answers(200, b""),
     "204": answers(204),
@@ -58,7 +55,7 @@ UNCLEAR: dict[str, Step] = {
     "an older version": answers(200, demo_rule(priority=60, version=6)),
     "another rule": answers(200, demo_rule(priority=60, version=8, id="other")),
     "too large": fails(BrokenError("the reply is larger than 1,048,576 bytes")),
-    **CLAIMS,
+    "a version two steps on": answers(200, demo_rule(priority=60, version=9)),
     **{str(status): answers(status) for status in (303, 408, 500, 502, 503, 504, 599, 100, 999)},
     "broken connection": lost,
     "no answer": hangs,
@@ -181,6 +178,7 @@ def test_a_change_that_is_live_has_landed(edits: tuple[dict[str, Any], ...]) -> 
     landed = update.run()
 
     assert (True, True, 8 + len(edits)) == (landed.changed, landed.confirmed, landed.rule.version)
+    assert landed.made_version == 8
     assert len(update.org.bodies) == 1
 
 
@@ -201,7 +199,7 @@ def test_a_step_that_somebody_else_took_frees_the_update() -> None:
 @pytest.mark.parametrize(
     ("policy", "edit", "kind"),
     [
-        (Policy(), OVERLAPPING, ConflictError),
+        (Policy(), {**OVERLAPPING, "name": "Theirs"}, ConflictError),
         (Policy(on_conflict="fail"), DISJOINT, ConflictError),
         (Policy(pinned=True), DISJOINT, VersionGoneError),
     ],
@@ -209,7 +207,7 @@ def test_a_step_that_somebody_else_took_frees_the_update() -> None:
 )
 def test_a_freed_update_ends_as_any_conflict(policy: Policy, edit: dict[str, Any], kind: type) -> None:
     """Once it is clear that nothing was applied, a conflict is a conflict."""
-    update = Update(FakeOrg(puts=(late(lost),), gets=(after(edit),)), policy=policy)
+    update = Update(FakeOrg(puts=(late(lost),), gets=(after(edit),), authors=True), policy=policy)
     error = update.outcome()
     update.org.land()
 
@@ -225,13 +223,59 @@ def test_a_freed_update_may_become_unclear_again() -> None:
     assert (landed.confirmed, landed.rule.version, len(update.org.ours)) == (True, 10, 1)
 
 
-@pytest.mark.parametrize("answer", CLAIMS.values(), ids=CLAIMS)
-def test_an_org_that_claimed_the_step_is_not_contradicted(answer: Step) -> None:
-    """Where the org said that it took the PUT, the next version without our change proves nothing."""
-    update = Update(FakeOrg(puts=(answer,), gets=(after(DISJOINT),)))
+# --- 5: ours, stored differently, or somebody else's --------------------------------------------------------
 
-    assert "moved on (7 → 8)" in unknown(update).message
-    assert len(update.org.bodies) == 1
+
+def trimmed(rule: dict[str, Any]) -> dict[str, Any]:
+    """Store the description without blanks at its ends."""
+    return {**rule, "description": rule["description"].strip()}
+
+
+@pytest.mark.parametrize("wanted", [{"description": " New "}, {"description": " New ", "priority": 60}])
+@pytest.mark.parametrize("authors", [False, True])
+def test_a_change_that_is_stored_differently_is_not_called_a_conflict(authors: bool, wanted: dict[str, Any]) -> None:
+    """The answer lost, and the next version neither as before nor as sent: unknown, and both are told."""
+    update = Update(FakeOrg(puts=(applied(lost),), stores=trimmed, authors=authors), wanted=wanted)
+    error = unknown(update)
+
+    assert (Overlap("description", "What it is for", " New ", "New"),) == error.overlaps
+    assert "either the org stores these changes differently" in error.message
+    assert (len(update.org.bodies), len(update.org.ours)) == (1, 1)
+
+
+def test_a_change_that_is_half_there_is_not_claimed() -> None:
+    """One changed field as sent and another as before: the org may ignore the one, or somebody made the other."""
+    wanted = {"description": "New", "priority": 60}
+    stores = lambda rule: {**rule, "description": "What it is for"}  # noqa: E731 - what this org does
+    error = unknown(Update(FakeOrg(puts=(applied(lost),), stores=stores), wanted=wanted))
+
+    assert (Overlap("description", "What it is for", "New", "What it is for"),) == error.overlaps
+
+
+def test_a_version_that_names_its_author_is_somebody_elses() -> None:
+    """Where the org says that another client made the next version, ours was not applied: a conflict is told as one."""
+    update = Update(FakeOrg(puts=(lost,), gets=(after(OVERLAPPING),), authors=True))
+    error = update.outcome()
+
+    assert isinstance(error, ConflictError)
+    assert (Overlap("priority", 50, 60, 70),) == error.overlaps
+
+
+def test_a_version_that_the_ledger_knows_the_maker_of_is_not_ours() -> None:
+    """Where the ledger says which other operation made the next version, the update goes on from there."""
+    update = Update(FakeOrg(puts=(lost,), gets=(after(DISJOINT, {"priority": 50}),)), maker="another operation")
+
+    assert update.run().made_version == 10
+    assert update.merges == [(7, 9)]
+
+
+def test_an_org_that_undoes_what_it_is_sent_does_not_make_versions_without_end() -> None:
+    """A second version in which nothing changed ends the update: the org may undo whatever is sent."""
+    stores = lambda rule: {**rule, "description": "What it is for"}  # noqa: E731 - what this org does
+    update = Update(FakeOrg(puts=(applied(lost),) * 9, stores=stores), wanted={"description": "New"})
+    unknown(update)
+
+    assert len(update.org.bodies) == 2
 
 
 def test_where_versions_jump_the_next_one_proves_nothing() -> None:
@@ -273,11 +317,28 @@ def test_an_old_state_is_read_again() -> None:
     assert (update.story, update.org.clock.sleeps) == ("intent@7 PUT@7 GET GET GET GET", [0.1, 0.2, 0.4])
 
 
+def test_a_state_older_than_one_that_was_seen_is_read_again() -> None:
+    """A replica that shows the base after a newer version was seen lags: nothing is done on its word."""
+    gets = (after(DISJOINT), lags(), lags(), ordinary)
+    update = Update(FakeOrg(puts=(lost, applied(lost)), gets=gets))
+
+    assert update.run().made_version == 9
+    assert len(update.org.ours) == 1
+
+
+@pytest.mark.parametrize("behind", range(1, 6))
+def test_a_replica_that_lags_is_outwaited(behind: int) -> None:
+    """While a replica still shows the base, the same body goes out again, and the lock admits it once."""
+    update = Update(FakeOrg(puts=(applied(lost),), gets=(lags(),) * behind))
+
+    assert (update.run().made_version, len(update.org.ours)) == (8, 1)
+
+
 def test_an_old_state_that_stays_tells_nothing() -> None:
     """After three more readings of an old state the fate is unknown, without a wait for nothing."""
     update = Update(FakeOrg(puts=(applied(lost),), gets=(shows(6),) * 4))
 
-    assert "version 6, older than 7" in unknown(update).message
+    assert "version 6, older than version 7" in unknown(update).message
     assert update.org.clock.sleeps == [0.1, 0.2, 0.4]
 
 
@@ -330,7 +391,7 @@ def test_a_refusal_after_an_unclear_put_that_can_never_land() -> None:
     )
 
     assert AccessError is type(update.outcome())
-    assert (update.story[-14:], update.org.ours) == ("intent@8 PUT@8", [])
+    assert (update.story[-18:], update.org.ours) == ("intent@8 PUT@8 GET", [])
 
 
 def test_a_stale_answer_after_an_unclear_put_may_say_when_to_come_back() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -64,6 +64,9 @@ class Toy(BaseModel):
     part: Part = Part()
     even: int = 0
     either: int | list[int] = 0
+    mood: Literal["so or so", "good, bad"] | None = None
+    moods: list[Literal["so or so", "good, bad"]] = []
+    by_day: dict[str, Literal["so or so"]] = {}
 
     @field_validator("even")
     @classmethod
@@ -190,13 +193,22 @@ def test_bounds(data: dict[str, Any], expected: tuple[str, str]) -> None:
     assert expected == (problem.id, problem.message)
 
 
-@pytest.mark.parametrize("data", [{"even": 3}, {"above": 0}])
-def test_findings_that_have_no_words_yet(data: dict[str, Any]) -> None:
-    """What a model finds by a rule of its own is told in its own words, at its place."""
+def test_findings_of_a_model_of_its_own() -> None:
+    """What a model finds by a check of its own is told in that check's words, at its place."""
+    problem = only(check_rule(TOY, {"even": 3}))
+
+    assert ("invalid-value", ("even",), "even: it is odd") == (problem.id, problem.path, problem.message)
+
+
+@pytest.mark.parametrize(
+    ("data", "path"), [({"above": 0}, ("above",)), ({"by_day": {"monday": "x"}}, ("by_day", "monday"))]
+)
+def test_findings_that_have_no_words_yet(data: dict[str, Any], path: tuple[str, ...]) -> None:
+    """What ebrule has no words for is told in the library's, at its place."""
     problem = only(check_rule(TOY, data))
 
-    assert ("invalid-value", tuple(data)) == (problem.id, problem.path)
-    assert problem.message.startswith(f"{next(iter(data))}: ")
+    assert ("invalid-value", path) == (problem.id, problem.path)
+    assert problem.message.startswith(f"{path_text(path)}: ")
 
 
 def test_every_branch_of_a_choice_is_told() -> None:
@@ -243,6 +255,15 @@ def test_one_of_several_words(status: Any, meant: str | None) -> None:
         problem.message,
     )
     assert problem.hint == "Allowed: enabled, disabled."
+
+
+@pytest.mark.parametrize(("data", "where"), [({"mood": "good"}, "mood"), ({"moods": ["so or so", "bad"]}, "moods[1]")])
+def test_one_of_several_texts(data: dict[str, Any], where: str) -> None:
+    """The texts that are allowed are those of the model, whatever they hold, also in a list."""
+    problem = only(check_rule(TOY, data))
+
+    assert ("unknown-value", f"{where} must be so or so or good, bad") == (problem.id, problem.message)
+    assert "Allowed: so or so, good, bad." == problem.hint
 
 
 # --- keys ---------------------------------------------------------------------------------------------------

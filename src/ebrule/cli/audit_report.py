@@ -95,6 +95,8 @@ def command(
     out: Annotated[str, typer.Option("--out", metavar="FILE", help="The page; - is standard output.")],
     rule_id: on.RuleId = None,
     kind: on.Kind = None,
+    region: on.Region = None,
+    org: on.Org = None,
     since: on.Since = None,
     until: on.Until = None,
     result: on.Result = None,
@@ -103,5 +105,5 @@ def command(
     ),
     audit_log: o.AuditLog = None,
 ) -> int:
-    filters = on.Filters(rule_id, kind, since, until, tuple(result or ()))
+    filters = on.Filters(rule_id, kind, since, until, tuple(result or ()), region, org)
     return run(AuditReportCommand(out, filters, last, audit_log), Screen())

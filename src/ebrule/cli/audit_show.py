@@ -95,13 +95,14 @@ _PLAIN_COLUMNS = (
     "base_version", "version", "attempts", "conflicts", "latency_ms", "error", "correlation_id", "reason",
     "tool_version", "event_id", "webhook",
 )  # fmt: skip
-_COLUMNS = (*_PLAIN_COLUMNS, *_ACTOR, "changes")
+_COLUMNS = (*_PLAIN_COLUMNS, *_ACTOR, "changes", "org_id", "made_version")
 
 
 def _row(operation: RecordedOperation) -> list[Any]:
     values = operation.as_json()
     actor = [operation.actor.get(name) for name in _ACTOR]
-    return [*(values[name] for name in _PLAIN_COLUMNS), *actor, json.dumps(values["changes"], ensure_ascii=False)]
+    changes = json.dumps(values["changes"], ensure_ascii=False)
+    return [*(values[name] for name in _PLAIN_COLUMNS), *actor, changes, operation.org_id, operation.made_version]
 
 
 def _cell(value: Any) -> str:
@@ -121,6 +122,8 @@ def _csv_line(cells: Sequence[str]) -> str:
 def command(
     rule_id: on.RuleId = None,
     kind: on.Kind = None,
+    region: on.Region = None,
+    org: on.Org = None,
     since: on.Since = None,
     until: on.Until = None,
     result: on.Result = None,
@@ -133,5 +136,5 @@ def command(
     audit_log: o.AuditLog = None,
     output: Annotated[AuditOutput, typer.Option("--output", "-o", help="How to print it.")] = AuditOutput.TEXT,
 ) -> int:
-    filters = on.Filters(rule_id, kind, since, until, tuple(result or ()))
+    filters = on.Filters(rule_id, kind, since, until, tuple(result or ()), region, org)
     return run(AuditShowCommand(filters, last, changes, audit_log, output), Screen())

@@ -81,6 +81,17 @@ def complete_fault(incomplete: str) -> list[str]:
     return beginning(names, incomplete)
 
 
+def complete_stores(incomplete: str) -> list[str]:
+    """Return the sandbox's ways to store that begin as the last of the names does, after those before it."""
+    names: list[str] = []
+    with contextlib.suppress(ImportError):  # the sandbox is an extra
+        from ebrule.sandbox.storing import WAYS
+
+        names = list(WAYS)
+    before, comma, _ = incomplete.rpartition(",")
+    return beginning([f"{before}{comma}{name}" for name in names], incomplete)
+
+
 def complete_rule(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the ids that begin so of the rules that the ledger's last records tell of, the newest first."""
     ids: dict[str, None] = {}

@@ -18,6 +18,7 @@ from ebrule.spelling import did_you_mean, nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pydantic_core import ErrorDetails
     from typer._click.core import Command, Context, Parameter
     from typer._click.shell_completion import CompletionItem
 
@@ -27,7 +28,6 @@ HELP_COLUMNS = 80
 _OF_THIS_SHELL = ("--install-completion", "--show-completion")
 _ONE_LINE_EACH = 10_000
 _DEEPEST = 6
-_EXPECTED = re.compile(r"Input should be ([^,]*).*", re.DOTALL)
 _NAMES = {"FILE": "a file", "RULE": "a file", "ID": "a rule's id"}
 _GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 
@@ -173,7 +173,7 @@ def _wrapped(text: str, indent: str, columns: int) -> list[str]:
 def usage_error(error: TyperException, context: Context | None = None) -> UsageError:
     """Return what Typer could not read as an error of ebrule's own, which says what to type instead."""
     context = getattr(error, "ctx", None) or context
-    message = _in_our_words(error)
+    message = _in_our_words(error, context)
     if context is None:
         return UsageError(message, hint="See: ebrule --help")
     path, command = context.command_path, context.command
@@ -234,14 +234,35 @@ def _argument_meant(option: str, parameters: list[Parameter]) -> str | None:
     return None
 
 
-def _in_our_words(error: TyperException) -> str:
-    """Return Typer's message as ebrule's own are: no capital, no full stop, the value, nothing of types."""
+def _in_our_words(error: TyperException, context: Context | None) -> str:
+    """Return what Typer found, worded as ebrule's own errors are; what has another cause is in Typer's words."""
+    parameter, option = getattr(error, "param", None), getattr(error, "option_name", None)
+    if parameter is not None and hasattr(error, "param_type"):
+        return f"missing {parameter.param_type_name} {parameter.get_error_hint()}"
+    problems = getattr(error.__cause__, "errors", None)
+    if parameter is not None and problems is not None:
+        return f"invalid value for {parameter.get_error_hint()}: {_why_invalid(problems()[0])}"
+    if option is not None and context is not None:
+        flags = {name for each in context.command.params if getattr(each, "is_flag", False) for name in each.opts}
+        return f"option {option!r} {'does not take a value' if option in flags else 'requires an argument'}"
     message = error.format_message()
-    message = message[:1].lower() + message[1:].removesuffix(".").replace("Value error, ", "")
-    wrong, problems = _EXPECTED.search(message), getattr(error.__cause__, "errors", None)
-    if wrong and problems:  # pydantic says what it wants, and not what it got
-        message = f"{message[: wrong.start()]}{problems()[0]['input']!r} is not {wrong[1]}"
-    return message
+    return message[:1].lower() + message[1:].removesuffix(".")
+
+
+_NOT_A = {"int": "a valid integer", "float": "a valid number"}
+"""What a value should have been, by how the types of pydantic's errors about it begin."""
+
+
+def _why_invalid(detail: ErrorDetails) -> str:
+    """Return what is wrong with a value of the command line."""
+    value, kind, context = detail["input"], detail["type"], detail.get("ctx", {})
+    if wanted := _NOT_A.get(kind.partition("_")[0]):
+        return f"{value!r} is not {wanted}"
+    if kind == "greater_than_equal":
+        return f"{value!r} is not greater than or equal to {context['ge']}"
+    if kind == "less_than_equal":
+        return f"{value!r} is not less than or equal to {context['le']}"
+    return str(context.get("error", f"{value!r} cannot be used: {detail['msg']}")).removesuffix(".")
 
 
 def _example(command: Command) -> str | None:

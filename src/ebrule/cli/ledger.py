@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ebrule.cli.completion import beginning, complete_kind, complete_rule
+from ebrule.cli.completion import beginning, complete_kind, complete_region, complete_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +30,11 @@ Kind = Annotated[
     str | None,
     typer.Option("--kind", "-k", metavar="KIND", help="Only rules of this kind.", autocompletion=complete_kind),
 ]
+Region = Annotated[
+    str | None,
+    typer.Option("--region", "-r", metavar="REGION", help="Only this region's orgs.", autocompletion=complete_region),
+]
+Org = Annotated[str | None, typer.Option("--org", metavar="ID", help="Only this org, by its id or the id's beginning.")]
 Since = Annotated[
     str | None,
     typer.Option("--since", metavar="TIME", help="Only what began then or later: 2026-01-05, 2026-01-05T08:00, 7d."),
@@ -69,13 +74,15 @@ class Filters(NamedTuple):
     since: str | None = None
     until: str | None = None
     results: tuple[str, ...] = ()
+    region: str | None = None
+    org: str | None = None
 
     @property
     def words(self) -> str:
         """What was asked for, as people say it; empty for everything."""
         asked = [
-            ("rule", self.rule_id), ("kind", self.kind), ("since", self.since), ("until", self.until),
-            ("result", " or ".join(self.results)),
+            ("rule", self.rule_id), ("kind", self.kind), ("region", self.region), ("org", self.org),
+            ("since", self.since), ("until", self.until), ("result", " or ".join(self.results)),
         ]  # fmt: skip
         return ", ".join(f"{name} {value}" for name, value in asked if value)
 
@@ -109,6 +116,8 @@ class Filters(NamedTuple):
             if (
                 (self.rule_id is None or operation.rule_id == self.rule_id)
                 and (self.kind is None or operation.kind == self.kind)
+                and (self.region is None or operation.region == self.region)
+                and (self.org is None or (operation.org_id or "").startswith(self.org))
                 and since <= operation.started
                 and (until is None or operation.started <= until)
                 and (not self.results or self._has_result(operation))

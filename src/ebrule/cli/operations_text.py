@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
-from ebrule.cli.render import Part, Screen, one_line
+from ebrule.cli.render import Part, Screen, one_line, value_text
 from ebrule.cli.results import change_lines, short_path
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ _STYLES = {
 }
 _LEAST_WHY = 12  # columns; with fewer, a table says too little
 _NO_TERMINAL = (120, 24)
-_HEADINGS = ("when (UTC)", "rule", "version", "result", "who", "why")
-_WIDEST = (16, 32, 13, 22, 28)  # the last column takes what is left
+_HEADINGS = ("when (UTC)", "org", "rule", "version", "result", "who", "why")
+_WIDEST = (16, 20, 32, 13, 22, 28)  # the last column takes what is left
 _RESULT = _HEADINGS.index("result")
 _GAP = 2
 
@@ -83,6 +84,7 @@ def _cells(operation: RecordedOperation) -> tuple[str, ...]:
     result = f"{operation.ending}, pending" if operation.is_pending else operation.ending
     return (
         operation.started[:16].replace("T", " "),
+        one_line(org(operation)),
         one_line(operation.rule_id or "-"),
         versions(operation),
         one_line(result.replace("_", " ")),
@@ -93,10 +95,21 @@ def _cells(operation: RecordedOperation) -> tuple[str, ...]:
 
 def versions(operation: RecordedOperation) -> str:
     """Return from which version to which; only the first where it is not known to be replaced."""
-    numbers = [operation.base_version, operation.version if operation.is_applied else None]
+    made = operation.version if operation.made_version is None else operation.made_version
+    numbers = [operation.base_version, made if operation.is_applied else None]
     if operation.base_version is None:
         numbers = [operation.version]
     return " → ".join(str(number) for number in numbers if number is not None) or "-"
+
+
+_IDS_BEGINNING = re.compile(r"[0-9a-f]{8}(?=-)")
+
+
+def org(operation: RecordedOperation) -> str:
+    """Return what tells an org from others: its region, and the beginning of its id."""
+    beginning = _IDS_BEGINNING.match(operation.org_id or "")
+    names = (operation.region, beginning[0] if beginning else operation.org_id)
+    return "/".join(name for name in names if name) or "-"
 
 
 def who(operation: RecordedOperation) -> str:
@@ -121,9 +134,9 @@ def _fit(text: str, width: int, *, pad: bool = False) -> str:
 
 
 def _show_narrow(screen: Screen, row: Sequence[str], width: int, style: str) -> None:
-    when, rule, version, result, by, why = row
+    when, of_org, rule, version, result, by, why = row
     screen.out((when, "strong"), "  ", (_fit(result, width - _wide(when) - _GAP), style))
-    for text in (f"{rule}  {version}", by, why):
+    for text in (f"{rule}  {version}", of_org, by, why):
         if text.strip("-"):
             screen.out(f"  {_fit(text, width - _GAP)}")
 
@@ -143,10 +156,15 @@ def details(operation: RecordedOperation) -> list[tuple[str, str]]:
     facts = [
         ("rule", operation.rule_name),
         ("region", operation.region),
+        ("org", operation.org_id),
         ("error", operation.error),
         ("exit code", str(operation.exit_code) if operation.exit_code else None),  # a 0 is of before the webhook
         ("found out later", resolved and f"{resolved.state}: {resolved.reason or 'no reason recorded'}"),
         ("tries", tries + took if operation.attempts else None),
+        *(
+            (f"stored {each['path']}", f"{value_text(each['stored'])}, sent as {value_text(each['sent'])}")
+            for each in operation.stored_differently
+        ),
         *((f"overwrote {each['path']}", str(each["theirs"])) for each in operation.overwrites),
         ("event", operation.webhook and f"{operation.webhook} ({operation.event_id})"),
         ("CI run", operation.actor.get("run")),

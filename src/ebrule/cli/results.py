@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ebrule.pipeline.history import Drift
     from ebrule.pipeline.operation import UpdateResult
-    from ebrule.rules.changes import Change
+    from ebrule.rules.diff import Change
 
 _SIGN_STYLES = {"+": "added", "-": "removed", "~": "changed", "=": "faint"}
 WIDEST = 60
@@ -70,15 +70,27 @@ def show_result(screen: Screen, result: UpdateResult, source: str, org: str) -> 
         changes = "1 change" if len(result.changes) == 1 else f"{len(result.changes)} changes"
         screen.out(f"{changes} to version {result.base_version}. Nothing was sent: this is a dry run.")
         return
+    made = result.made_version if result.made_version is not None else result.version
     tries = f"{result.attempts} attempt{'' if result.attempts == 1 else 's'}"
     how = "(confirmed by reading back)" if result.latency_ms is None else f"in {result.latency_ms:.0f} ms ({tries})"
+    now = "" if made == result.version else f" Others have changed it since: it now has version {result.version}."
     screen.out(
         (_DONE[result.result], "good"),
-        f" version {result.base_version} → {result.version} {how}.{_webhook(result)}{_ledger(result)}",
+        f" version {result.base_version} → {made} {how}.{now}{_webhook(result)}{_ledger(result)}",
     )
+    if stored := result.stored_differently:
+        fields = "1 field" if len(stored) == 1 else f"{len(stored)} fields"
+        screen.err(("warning:", "warning"), f" the org stored {fields} differently than sent:")
+        width = min(max(len(each.path) for each in stored), WIDEST)
+        for each in stored:
+            screen.err(f"  {each.path:<{width}}   sent {_or_absent(each.sent)}   stored {_or_absent(each.stored)}")
     if result.overwritten:
         screen.out("Overwritten, as --on-conflict overwrite says:")
         show_overlaps(screen.out, result.overwritten)
+
+
+def _or_absent(value: object) -> str:
+    return "nothing" if value is None else value_text(value)
 
 
 def show_changes(screen: Screen, result: UpdateResult, org: str) -> None:
@@ -153,7 +165,9 @@ def show_error(screen: Screen, error: EbruleError, *, given: str = "", org: str 
             screen.err(f"  [{problem.id}] {problem.message}")
     if isinstance(error, (ConflictError, UnknownOutcomeError)) and error.overlaps:
         screen.err()
-        show_overlaps(screen.err, error.overlaps)
+        is_conflict = isinstance(error, ConflictError)
+        headings = ("field", "was", "yours", "theirs") if is_conflict else ("field", "before", "sent", "now")
+        show_overlaps(screen.err, error.overlaps, headings)
     if error.hint and not (source and error.hint in {problem.hint for problem in problems}):  # told above
         is_command = isinstance(error, UnknownOutcomeError)  # which asks the same org
         screen.err(f"{error.hint} {org}".rstrip() if is_command else error.hint)
@@ -180,9 +194,11 @@ def _show_next_commands(screen: Screen, error: ConflictError, rule_id: str, give
         screen.err(f"To take yours:  {command('update --rule-id', rule_id, given, '--on-conflict overwrite')}")
 
 
-def show_overlaps(line: Line, overlaps: Iterable[Overlap]) -> None:
+def show_overlaps(
+    line: Line, overlaps: Iterable[Overlap], headings: tuple[str, str, str, str] = ("field", "was", "yours", "theirs")
+) -> None:
     """Print base, ours and theirs side by side."""
-    rows = [("field", "was", "yours", "theirs")]
+    rows = [headings]
     rows += [(o.path, value_text(o.base), value_text(o.ours), value_text(o.theirs)) for o in overlaps]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:

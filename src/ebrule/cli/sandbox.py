@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 import os
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ebrule.cli.completion import complete_fault
+from ebrule.cli.completion import complete_fault, complete_stores
 from ebrule.cli.render import Screen
 
 if TYPE_CHECKING:
@@ -21,8 +22,21 @@ Examples:
   ebrule sandbox serve
   ebrule sandbox serve --port 8080 --latency-ms 50
   ebrule sandbox serve --fault status:status=503,times=2
+  ebrule sandbox serve --stores trimmed,defaults
 
 It listens on loopback only, and keeps its state in ebrule's state folder.
+The client sandbox-other (same secret) belongs to a second org with rules of
+its own.
+
+\b
+Real orgs store some bodies differently than sent. Ways to store:
+  lower-case     URLs and header names of targets in lower case
+  truncated      name, description and notes cut at 40 characters
+  trimmed        texts without leading and trailing blanks
+  defaults       default values for fields that are missing or empty
+  ignored        description and notes not stored
+  dropped-empty  null, "", [] and {} not stored
+  sorted         conditions, targets, matchCriteria, eventFilter sorted
 """
 
 RESET_HELP = """Put the sandbox's rules back to what they were at first.
@@ -33,6 +47,13 @@ Example:
 """
 
 
+class Authors(str, enum.Enum):
+    """The kinds of rules whose replies have createdBy and modifiedBy."""
+
+    ALL = "all"
+    NONE = "none"
+
+
 class ServeCommand(NamedTuple):
     """What ``ebrule sandbox serve`` was asked to do."""
 
@@ -40,6 +61,12 @@ class ServeCommand(NamedTuple):
     port: int = 0
     latency_ms: float = 0.0
     faults: Sequence[str] = ()
+    stores: Sequence[str] = ()
+    echoes: bool = False
+    org_id: str | None = None
+    authors: Authors | None = None
+    replica_lag: int = 0
+    replicas: int = 1
 
 
 def run_serve(command: ServeCommand, screen: Screen) -> int:
@@ -48,6 +75,19 @@ def run_serve(command: ServeCommand, screen: Screen) -> int:
 
     state_dir = _state_dir()
     from ebrule.sandbox.server import serve
+    from ebrule.sandbox.services import Config
+
+    config = Config(
+        state_dir,
+        latency_ms=command.latency_ms,
+        faults=command.faults,
+        stores=command.stores,
+        echoes=command.echoes,
+        org_id=command.org_id,
+        authors=command.authors and command.authors.value,
+        replica_lag=command.replica_lag,
+        replicas=command.replicas,
+    )
 
     def ready(url: str) -> None:
         client_id, secret = _client()
@@ -58,14 +98,7 @@ def run_serve(command: ServeCommand, screen: Screen) -> int:
         screen.out("  ebrule show demo-rule")
 
     try:
-        serve(
-            state_dir=state_dir,
-            host=command.host,
-            port=command.port,
-            latency_ms=command.latency_ms,
-            faults=command.faults,
-            on_ready=ready,
-        )
+        serve(config, host=command.host, port=command.port, on_ready=ready)
     except (ValueError, OSError) as error:
         raise UsageError(str(error), hint="See: ebrule sandbox serve --help", code="bad-sandbox-option") from error
     return 0
@@ -112,8 +145,36 @@ def serve_command(
             "--fault", metavar="KIND[:KEY=VALUE,…]", help="Misbehave; repeatable.", autocompletion=complete_fault
         ),
     ] = None,
+    stores: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stores",
+            metavar="WAY[,WAY…]",
+            help="Store bodies differently than sent; repeatable.",
+            autocompletion=complete_stores,
+        ),
+    ] = None,
+    echoes: Annotated[
+        bool, typer.Option("--echoes", help="Reply to a PUT with what was sent, not with what is stored.")
+    ] = False,
+    org_id: Annotated[
+        str | None, typer.Option("--org-id", metavar="UUID", help="The org's id, instead of the usual one.")
+    ] = None,
+    authors: Annotated[
+        Authors | None, typer.Option("--authors", help="Kinds that show their authors; by default eventbridge.")
+    ] = None,
+    replica_lag: Annotated[
+        int, typer.Option("--replica-lag", metavar="READS", min=0, help="How many GETs miss the last write of a rule.")
+    ] = 0,
+    replicas: Annotated[
+        int,
+        typer.Option("--replicas", metavar="COUNT", min=1, help="How many answer GETs in turn; the first lags."),
+    ] = 1,
 ) -> int:
-    return run_serve(ServeCommand(host, port, latency_ms, fault or []), Screen())
+    command = ServeCommand(
+        *(host, port, latency_ms, fault or [], stores or []), echoes, org_id, authors, replica_lag, replicas
+    )
+    return run_serve(command, Screen())
 
 
 def reset_command() -> int:

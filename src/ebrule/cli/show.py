@@ -76,7 +76,8 @@ def _redactor(settings: Settings, session: Session, kind: Kind, rule: Rule) -> R
     """Return what takes out of a rule also what the ledger's last update of it knew as a secret."""
     from secrets import token_bytes
 
-    from ebrule.core.audit import AuditLog
+    from ebrule.core.audit import AuditLog, RuleKey
+    from ebrule.core.identity import read_identity
     from ebrule.redaction import Redactor, present_key
 
     key = present_key(settings.state_dir)
@@ -84,7 +85,7 @@ def _redactor(settings: Settings, session: Session, kind: Kind, rule: Rule) -> R
     if key is None:
         return redactor
     ledger = AuditLog(settings.audit_log, now=session.pace.clock.now, check_stop=session.pace.check)
-    last = ledger.last_applied(rule.id, kind.name, region=session.org.name)
+    last = ledger.last_applied(RuleKey(kind.name, rule.id, read_identity(session).id, session.org.name))
     return redactor.knowing(last and last.data, rule.data)
 
 

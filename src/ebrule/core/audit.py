@@ -23,11 +23,11 @@ import uuid
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from ebrule.core import chain, states
+from ebrule.core import chain, rule_history
 from ebrule.core.chain import GENESIS, Entry, Record, Verification
 from ebrule.core.live_runs import LiveRuns
+from ebrule.core.rule_history import KnownState, RuleKey
 from ebrule.core.shared_file import SharedFile
-from ebrule.core.states import KnownState, applied_version, in_region
 from ebrule.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ __all__ = [
     "Entry",
     "KnownState",
     "Record",
+    "RuleKey",
     "Verification",
     "new_operation_id",
     "utc_now",
@@ -112,7 +113,14 @@ class AuditLog:
             self._check_ledger(descriptor)
 
     def append(
-        self, record_type: str, operation_id: str, *, rule_id: str | None, kind: str | None, **fields: Any
+        self,
+        record_type: str,
+        operation_id: str,
+        *,
+        rule_id: str | None,
+        kind: str | None,
+        org_id: str | None = None,
+        **fields: Any,
     ) -> str:
         """Append one record; it is on the disk when this returns.
 
@@ -127,7 +135,8 @@ class AuditLog:
         Raises:
             LedgerError: the record is not in the ledger, or not surely so: send nothing.
         """
-        common = {"operation_id": operation_id, "rule_id": rule_id, "kind": kind}
+        # Side by side, so that the lines of one rule are found by their bytes.
+        common = {"operation_id": operation_id, "rule_id": rule_id, "kind": kind, "org_id": org_id}
         with self._file.writing() as descriptor:
             self._check_ledger(descriptor)
             prev, torn = chain.tail(descriptor)
@@ -221,21 +230,40 @@ class AuditLog:
         Raises:
             LedgerError: the file cannot be read.
         """
+        return self._last_intents(lambda ending: ending is None)
+
+    def intents_decided_by_time(self) -> list[Record]:
+        """The last intent of each operation that was found not applied for no other reason than that time had passed.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        return self._last_intents(lambda ending: ending is not None and ending.get("decided_by") == "time")
+
+    def _last_intents(self, is_meant: Callable[[Record | None], bool]) -> list[Record]:
+        """The last intents of the operations whose ending is meant; None is that of an open one."""
         from ebrule.core.envelope import ending_of  # noqa: PLC0415 - pydantic is heavy, and few commands walk the ledger
 
-        opened: dict[str, list[Entry]] = {}
+        intents: dict[str, list[Entry]] = {}
+        endings: dict[str, Record] = {}
         for entry in self.entries():
-            if begun := _BEGUN.match(entry.raw):  # spares parsing the longest lines
-                opened.setdefault(begun[1].decode(), []).append(entry)
-            elif (record := ending_of(entry.raw) or entry.record) is None:
-                continue
-            elif record["type"] == "intent":
-                opened.setdefault(record["operation_id"], []).append(entry)
-            elif _is_settled(record):
-                opened.pop(record["operation_id"], None)
+            begun = _BEGUN.match(entry.raw)  # spares parsing the longest lines
+            record = None if begun else ending_of(entry.raw) or entry.record
+            if begun or (record and record["type"] == "intent"):
+                operation_id = begun[1].decode() if begun else (record or {})["operation_id"]
+                intents.setdefault(operation_id, []).append(entry)
+                endings.pop(operation_id, None)
+            elif record and _is_settled(record):
+                endings[record["operation_id"]] = record
+                if not is_meant(record):
+                    intents.pop(record["operation_id"], None)
         # A torn line begins like an intent, and is none.
-        intents = [[entry for entry in entries if entry.record] for entries in opened.values()]
-        in_order = sorted(filter(None, intents), key=lambda entries: entries[0].offset)
+        meant = [
+            [entry for entry in entries if entry.record]
+            for operation_id, entries in intents.items()
+            if is_meant(endings.get(operation_id))
+        ]
+        in_order = sorted(filter(None, meant), key=lambda entries: entries[0].offset)
         return [entries[-1].record for entries in in_order if entries[-1].record]
 
     def end(self) -> int:
@@ -256,53 +284,59 @@ class AuditLog:
         records = (entry.record for entry in self.entries(start=since) if entry.record)
         return any(record["operation_id"] == operation_id and _is_settled(record) for record in records)
 
-    def maker_of(self, rule_id: str, kind: str, version: int, *, region: str | None = None) -> str | None:
+    def maker_of(self, rule: RuleKey, version: int) -> str | None:
         """Return the operation that made a version, where this ledger says which one did.
 
         Raises:
             LedgerError: the file cannot be read.
         """
-        made = {record["operation_id"] for record in self._history(rule_id, kind) if applied_version(record) == version}
-        intents = (record for record in self._history(rule_id, kind) if record["type"] == "intent")
-        return next(
-            (each["operation_id"] for each in intents if each["operation_id"] in made and in_region(each, region)),
-            None,
-        )
+        return rule_history.maker_of(self._history(rule), rule, version)
 
-    def last_applied(self, rule_id: str, kind: str, *, region: str | None = None) -> KnownState | None:
-        """The newest state of a rule that the ledger knows was applied: what that run's last intent sent.
-
-        Args:
-            rule_id: The rule.
-            kind: Its kind.
-            region: Count only what was sent to this region; the same id may exist in two orgs.
+    def found_at(self, rule: RuleKey, version: int, *, not_by: str) -> dict[str, Any] | None:
+        """The content of a rule at ``version`` as an operation other than ``not_by`` read it; secrets are redacted.
 
         Raises:
             LedgerError: the file cannot be read.
         """
-        return states.last_applied(self._history(rule_id, kind), region)
+        return rule_history.found_at(self._history(rule), rule, version, not_by=not_by)
 
-    def state_at(self, rule_id: str, kind: str, version: int, *, region: str | None = None) -> KnownState | None:
+    def last_applied(self, rule: RuleKey) -> KnownState | None:
+        """The newest state of a rule that the ledger knows was applied, as the org stored it.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        return rule_history.last_applied(self._history(rule), rule)
+
+    def state_at(self, rule: RuleKey, version: int) -> KnownState | None:
         """A rule at ``version``, as a run found it or left it; where several did, as the last one tells.
 
         Raises:
             LedgerError: the file cannot be read.
         """
-        return states.state_at(self._history(rule_id, kind), version, region)
+        return rule_history.state_at(self._history(rule), rule, version)
 
-    def known_versions(self, rule_id: str, kind: str, *, region: str | None = None) -> list[int]:
+    def event_of(self, rule: RuleKey, version: int) -> dict[str, Any] | None:
+        """The announcement of a version that an operation of this ledger made, or None.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        return rule_history.event_of(self._history(rule), rule, version)
+
+    def known_versions(self, rule: RuleKey) -> list[int]:
         """The versions of a rule that `state_at` may know, ascending.
 
         Raises:
             LedgerError: the file cannot be read.
         """
-        return states.known_versions(self._history(rule_id, kind), region)
+        return rule_history.known_versions(self._history(rule), rule)
 
-    def _history(self, rule_id: str, kind: str) -> Iterator[Record]:
-        """The records of one rule, the newest first."""
-        for entry in self.entries_backwards(chain.encode({"rule_id": rule_id, "kind": kind})[1:-1]):
+    def _history(self, rule: RuleKey) -> Iterator[Record]:
+        """The records of one rule in any org, the newest first."""
+        for entry in self.entries_backwards(chain.encode({"rule_id": rule.rule_id, "kind": rule.kind})[1:-1]):
             record = entry.record
-            if record and record.get("rule_id") == rule_id and record.get("kind") == kind:
+            if record and record.get("rule_id") == rule.rule_id and record.get("kind") == rule.kind:
                 yield record
 
     def running(self, operation_id: str) -> AbstractContextManager[None]:

@@ -25,6 +25,7 @@ class _Ending(_Envelope):
     prev: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     result: Any = None
     state: Any = None
+    decided_by: Any = None
 
 
 _validate = _Envelope.__pydantic_validator__.validate_json
@@ -44,9 +45,10 @@ def prev_of(raw: bytes) -> str | None:
 
 
 def ending_of(raw: bytes) -> dict[str, Any] | None:
-    """What a line says of how its operation ended: the envelope's fields, ``result`` and ``state``, None if missing.
+    """What a line says of how its operation ended.
 
-    None for a line that only `ebrule.core.chain.decode` can judge.
+    That is the envelope's fields, ``result``, ``state`` and ``decided_by``, with None for what is missing; and None
+    for a line that only `ebrule.core.chain.decode` can judge.
     """
     try:
         found: _Ending = _validate_ending(raw)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ebrule.core.failures import unreadable
+from ebrule.core.failures import unreadable, wait
+from ebrule.core.retry import CONFLICT_BACKOFF
 from ebrule.errors import RuleNotFoundError, UnavailableError, UsageError
 from ebrule.rules.kind import Kind, Rule
 from ebrule.rules.registry import KINDS
@@ -12,6 +13,7 @@ from ebrule.rules.registry import KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ebrule.core.auth import Session
     from ebrule.core.reads import Reader
     from ebrule.core.reply import Reply
 
@@ -19,6 +21,12 @@ T = TypeVar("T")
 
 PAGE_SIZE = 200
 """How many entities a page may have: the most that the API gives."""
+
+OLD_STATE_TRIES = 4
+"""How often a rule is read whose version is older than one that was seen before."""
+
+OLD_STATE = "old-state"
+"""The code of the error for a rule that stays in an older version."""
 
 MAX_PAGES = 100
 """How many pages are read of a list: more of them is a list that leads in a circle."""
@@ -53,6 +61,28 @@ def fetch_rule(reader: Reader, kind: Kind, rule_id: str) -> Rule:
     if rule is None:
         raise unreadable(reply, doing)
     return rule
+
+
+def fetch_recent(session: Session, kind: Kind, rule_id: str, at_least: int) -> Rule:
+    """Return a rule as :func:`fetch_rule` does, in a version that is not older than one that was seen before.
+
+    An older one comes from a replica that lags: it is read again, three times.
+
+    Raises what :func:`fetch_rule` raises, and :class:`UnavailableError` where the state stays old.
+    """
+    pace = session.pace
+    for tries in range(1, OLD_STATE_TRIES + 1):
+        present = fetch_rule(session.reader, kind, rule_id)
+        if present.version >= at_least:
+            return present
+        if tries < OLD_STATE_TRIES:
+            seconds = CONFLICT_BACKOFF.seconds(tries, pace.random)
+            wait(pace, seconds, "the org shows an old state", tries + 1, OLD_STATE_TRIES)
+    raise UnavailableError(
+        f"the org shows version {present.version}, older than version {at_least}, which it had before",
+        hint="Try again later.",
+        code=OLD_STATE,
+    )
 
 
 def read_entities(reader: Reader, path: str, doing: str, of: type[T]) -> Iterator[T]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from ebrule.rules.changes import Change
+    from ebrule.rules.diff import Change
 
 
 class Waiting(NamedTuple):

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ebrule.core.rule_history import made_version
 from ebrule.errors import ExitCode
-from ebrule.rules.changes import Change
+from ebrule.rules.diff import Change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -61,11 +62,13 @@ class RecordedOperation:
         kind: of the rule.
         rule_id: the rule.
         rule_name: what people called it, after the change.
-        region: the org.
+        region: the org, as its host is known.
+        org_id: the org, as it names itself.
         result: the outcome's own word; `OPEN` without one; what a resolution found, where there is one.
         exit_code: of the run, before its webhook.
         base_version: the version that was, or was to be, replaced.
-        version: the version afterwards.
+        version: the version that was seen last.
+        made_version: the version that it made, where that is known.
         attempts: how many PUTs were sent.
         conflicts: how often somebody else was faster.
         latency_ms: of the accepted PUT.
@@ -75,6 +78,7 @@ class RecordedOperation:
         actor: ``user``, ``host``; from a pipeline also ``run``, ``commit``, ``login``.
         tool_version: of the ebrule that did it.
         changes: what the last attempt was to change.
+        stored_differently: what the org stored otherwise than it was sent: ``path``, ``sent`` and ``stored``.
         overwrites: what others had changed and was not kept: ``path`` and ``theirs``.
         event_id: the announcement, where one was to be sent.
         webhook: ``delivered``, ``pending``, ``gone`` (the receiver wants none), or None without an event.
@@ -89,10 +93,12 @@ class RecordedOperation:
     rule_id: str | None = None
     rule_name: str | None = None
     region: str | None = None
+    org_id: str | None = None
     result: str = OPEN
     exit_code: int | None = None
     base_version: int | None = None
     version: int | None = None
+    made_version: int | None = None
     attempts: int = 0
     conflicts: int = 0
     latency_ms: float | None = None
@@ -102,6 +108,7 @@ class RecordedOperation:
     actor: dict[str, str] = field(default_factory=dict)
     tool_version: str | None = None
     changes: tuple[Change, ...] = ()
+    stored_differently: tuple[dict[str, Any], ...] = ()
     overwrites: tuple[dict[str, Any], ...] = ()
     event_id: str | None = None
     webhook: str | None = None
@@ -197,10 +204,12 @@ def _fold(records: Sequence[Record], settled_events: dict[str, str]) -> Recorded
         rule_id=_get(records[0], "rule_id", str),
         rule_name=_get(_get(intent, "after", dict) or {}, "name", str),
         region=_get(told, "region", str),
+        org_id=_get(told, "org_id", str),
         result=result,
         exit_code=_get(outcome, "exit_code", int),
         base_version=_get(intent, "base_version", int),
         version=_get(resolution, "version", int) or _get(outcome, "version", int),
+        made_version=made_version(end, intent) if end else None,
         attempts=_get(outcome, "attempts", int) or _get(intent, "attempt", int) or 0,
         conflicts=_get(outcome, "conflicts", int) or 0,
         latency_ms=_milliseconds(outcome, "latency_ms"),
@@ -211,6 +220,10 @@ def _fold(records: Sequence[Record], settled_events: dict[str, str]) -> Recorded
         tool_version=_get(told, "tool_version", str),
         changes=tuple(
             Change(each["path"], each.get("before"), each.get("after")) for each in _paths(intent, "changes")
+        ),
+        stored_differently=tuple(
+            {"path": each["path"], "sent": each.get("sent"), "stored": each.get("stored")}
+            for each in _paths(end, "stored_differently")
         ),
         overwrites=tuple({"path": each["path"], "theirs": each.get("theirs")} for each in _paths(intent, "overwrites")),
         event_id=event_id,
@@ -251,8 +264,8 @@ def _milliseconds(record: Record, name: str) -> float | None:
     return value if type(value) in {int, float} and 0 <= value < _LONGEST else None  # so neither NaN nor infinity
 
 
-def _paths(intent: Record, name: str) -> Iterator[Record]:
+def _paths(record: Record, name: str) -> Iterator[Record]:
     """The elements of a list that say which field they are about."""
-    for each in _get(intent, name, list) or []:
+    for each in _get(record, name, list) or []:
         if isinstance(each, dict) and isinstance(each.get("path"), str):
             yield each

@@ -16,11 +16,13 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from ebrule.errors import InterruptedRunError
+from ebrule.system import boot_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ebrule.core.notices import Notice
+    from ebrule.system import BootTime
 
 T = TypeVar("T")
 
@@ -49,6 +51,9 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Return the time of day, with its zone."""
 
+    def boot(self) -> BootTime | None:
+        """Return the time since the machine's start, where the system tells it."""
+
     def wait(self, inbox: SimpleQueue[Any], seconds: float) -> Any:
         """Return the next item of ``inbox``; raise :class:`queue.Empty` after ``seconds``."""
 
@@ -66,6 +71,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the present time in UTC."""
         return datetime.now(timezone.utc)
+
+    def boot(self) -> BootTime | None:
+        """Return the time since the machine's start, by a clock that nobody sets."""
+        return boot_time()
 
     def wait(self, inbox: SimpleQueue[Any], seconds: float) -> Any:
         """Wait for an item as long as allowed."""

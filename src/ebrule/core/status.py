@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from ebrule.core.identity import TOKEN_INFO
 from ebrule.errors import AccessError, EbruleError, InterruptedRunError, InvalidRuleError
 from ebrule.redaction import each_text
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ebrule.core.reply import Reply
     from ebrule.rules.kind import Kind
 
-_TOKEN = "/api/v2/tokens/me"  # noqa: S105 - a path, no secret
 _ORGANIZATION = "/api/v2/organizations/me"
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -80,7 +80,7 @@ def auth_status(session: Session, kinds: Iterable[Kind]) -> AuthStatus:
     """
     session.tokens.header()  # once, so that what is wrong with the credentials is not asked six times
     kinds = tuple(kinds)
-    questions: dict[str, str] = {_TOKEN: "asking about the token", _ORGANIZATION: "asking about the organization"}
+    questions: dict[str, str] = {TOKEN_INFO: "asking about the token", _ORGANIZATION: "asking about the organization"}
     for kind in kinds:
         questions[_probe(kind)] = f"reading {kind.title}s"
         if kind.health:
@@ -88,7 +88,7 @@ def auth_status(session: Session, kinds: Iterable[Kind]) -> AuthStatus:
     answers = _ask(session, questions)
     _check_accepted(answers)
 
-    token, organization = _object(answers[_TOKEN]), _object(answers[_ORGANIZATION])
+    token, organization = _object(answers[TOKEN_INFO]), _object(answers[_ORGANIZATION])
     client, at_home = _object(token.get("OAuthClient")), _object(token.get("organization"))
     told = token.get("authorizedScope")
     scopes = tuple(sorted(filter(_text, told))) if isinstance(told, list) else None
@@ -100,7 +100,9 @@ def auth_status(session: Session, kinds: Iterable[Kind]) -> AuthStatus:
         scopes=scopes,
         expires_at=session.tokens.expires_at or _time(token.get("dateTokenIdles")),
         kinds=tuple(_access(kind, answers, frozenset(scopes or ())) for kind in kinds),
-        unanswered=tuple(each for path in (_TOKEN, _ORGANIZATION) if isinstance(each := answers[path], EbruleError)),
+        unanswered=tuple(
+            each for path in (TOKEN_INFO, _ORGANIZATION) if isinstance(each := answers[path], EbruleError)
+        ),
     )
 
 

@@ -210,14 +210,23 @@ def _body(response: httpx.Response) -> bytes:
         return bytes(raw)
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise BrokenError(f"the reply came in an encoding that was not asked for: {said}")
-    decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
     try:
-        body = decoder.decompress(bytes(raw), MAX_REPLY_BYTES + 1)
+        return _inflated(bytes(raw))
     except zlib.error as error:
         raise BrokenError("the reply is compressed and broken") from error
-    if len(body) > MAX_REPLY_BYTES or not decoder.eof:
-        raise BrokenError(f"the reply is larger than {MAX_REPLY_BYTES:,} bytes, or cut short")
-    return body
+
+
+def _inflated(raw: bytes) -> bytes:
+    """Decompress a body, which may be several gzip members one after the other (RFC 1952, 2.2)."""
+    body = b""
+    while True:
+        decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        body += decoder.decompress(raw, MAX_REPLY_BYTES + 1 - len(body))
+        if len(body) > MAX_REPLY_BYTES or not decoder.eof:
+            raise BrokenError(f"the reply is larger than {MAX_REPLY_BYTES:,} bytes, or cut short")
+        raw = decoder.unused_data
+        if not raw:
+            return body
 
 
 def is_about_trust(error: BaseException) -> bool:

@@ -4,6 +4,9 @@ The state of an update is the base version, the body that is wanted, and whether
 applied without our knowing: then the update is *tainted*. A tainted update never merges onto a newer version
 before it has asked the org what became of that PUT (:meth:`Updater._resolve`), and it never ends in an error
 that says "not applied" unless the org's own answer rules it out.
+
+What is seen is not what was made: where versions grow by one, an applied PUT made the version after its base, however
+far the rule has moved on by the time it is read again.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ebrule.core.client import as_json
 from ebrule.core.failures import failure, wait
-from ebrule.core.fetcher import fetch_rule, rule_in
+from ebrule.core.fetcher import fetch_recent, rule_in
 from ebrule.core.notices import AskingBack
 from ebrule.core.pace import OutOfTimeError
+from ebrule.core.put_outcome import Evidence, PutOutcome, SentPut, judge_put
 from ebrule.core.reply import Reply, TransportError
 from ebrule.core.retry import (
     CONFLICT_BACKOFF,
@@ -35,7 +39,8 @@ from ebrule.errors import (
     UnknownOutcomeError,
     VersionGoneError,
 )
-from ebrule.rules.changes import equal, holds, merge3
+from ebrule.rules.equivalence import equivalent
+from ebrule.rules.merge import merge3, missing_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +52,6 @@ if TYPE_CHECKING:
 OnConflict = Literal["merge", "fail", "overwrite"]
 
 NOT_SENT_TRIES = 3
-OLD_STATE_TRIES = 4
 LAST_WORD_SECONDS = 0.25
 
 
@@ -75,11 +79,18 @@ class Intent(NamedTuple):
 class Landed(NamedTuple):
     """How an update ended well.
 
-    ``rule`` is the org's state. ``changed`` is False where somebody else had made it so already. ``confirmed`` is
-    True where the org's own answer got lost and reading back settled it; there is no ``latency_ms`` then.
+    Attributes:
+        rule: the org's state as it was seen last.
+        made_version: the version that the PUT made. None where it is not known, since versions need not grow by one
+            and the answer got lost, and where nothing was changed.
+        changed: False where somebody else had made it so already.
+        confirmed: True where the org's own answer got lost and reading back settled it.
+        latency_ms: of the accepted PUT; None where it was confirmed.
+        correlation_id: of the accepted PUT.
     """
 
     rule: Rule
+    made_version: int | None = None
     changed: bool = True
     confirmed: bool = False
     latency_ms: float | None = None
@@ -90,12 +101,14 @@ class Hooks(NamedTuple):
     """What the updater asks of its caller, each time.
 
     ``before_put`` must not return before the intent is durable. ``check`` raises for a merged rule that is not
-    right. ``merged`` is told the two states between which others changed the rule, and what of that is not kept.
+    valid. ``merged`` is told the two states between which others changed the rule, and what of that is not kept.
+    ``evidence`` returns what else is known of the version after a given one.
     """
 
     before_put: Callable[[Intent], None]
     check: Callable[[Data], None] = lambda _: None
     merged: Callable[[Rule, Rule, tuple[Overlap, ...]], None] = lambda _was, _present, _overlaps: None
+    evidence: Callable[[int], Evidence] = lambda _: Evidence()
 
 
 class Updater:
@@ -135,7 +148,8 @@ class Updater:
         self._hooks = hooks
         self._shield = contextlib.ExitStack()
         self._tainted = False
-        self._claimed = False
+        self._newest = base.version
+        self._invisible_steps = 0
         self._refusal: EbruleError | None = None
         self._overwritten = overwritten
         self._waits: dict[Meaning, int] = {}
@@ -195,13 +209,8 @@ class Updater:
 
     def _after(self, meaning: Meaning, outcome: Reply | TransportError) -> Landed | None:
         """Act on how a PUT ended; None means that there is to be another one."""
-        if meaning is Meaning.OK and isinstance(outcome, Reply):
-            return self._accepted(outcome) or self._resolve("the answer does not say that the update was taken")
-        if meaning is Meaning.UNCLEAR:
-            if isinstance(outcome, Reply):
-                self._wait(meaning, outcome, CONFLICT_BACKOFF, f"the org answered {outcome.status}")
-                return self._resolve(f"the org answered {outcome.status}")
-            return self._resolve(str(outcome))
+        if meaning in (Meaning.OK, Meaning.UNCLEAR):
+            return self._after_success(outcome) if meaning is Meaning.OK else self._after_silence(outcome)
         if meaning is Meaning.RATE_LIMITED:
             self._wait(meaning, outcome, RATE_LIMIT_BACKOFF, "rate limited by the org")
             return None
@@ -214,23 +223,59 @@ class Updater:
             # Waiting comes before reading: what is read is then as fresh as can be when the next PUT goes out.
             self._wait(meaning, outcome, CONFLICT_BACKOFF, f"{self.base.id} has been changed meanwhile")
             if not self._tainted:
-                return self._rebase(self._read_not_older())
+                present = self._read_not_older()
+                return self._confirmed(present) if self._is_ours(present) else self._rebase(present)
         else:
             refusal = failure(outcome, f"updating {self._kind.title} {self.base.id}")
             if not self._tainted:
-                raise refusal
+                return self._applied_all_the_same(meaning, refusal)
             self._refusal = refusal
         # An earlier PUT may have been applied, whatever became of this one.
         return self._resolve("an earlier try may have been applied")
 
+    def _after_success(self, outcome: Reply | TransportError) -> Landed | None:
+        landed = self._accepted(outcome) if isinstance(outcome, Reply) else None
+        return landed or self._resolve("the answer does not say that the update was taken")
+
+    def _after_silence(self, outcome: Reply | TransportError) -> Landed | None:
+        if not isinstance(outcome, Reply):
+            return self._resolve(str(outcome))
+        reason = f"the org answered {outcome.status}"
+        self._wait(Meaning.UNCLEAR, outcome, CONFLICT_BACKOFF, reason)
+        return self._resolve(reason)
+
     def _accepted(self, reply: Reply) -> Landed | None:
         rule = rule_in(reply, self._kind, self.base.id)
-        if rule is None or rule.version <= self.base.version:
+        if rule is None or not self._is_next(rule):
             return None
-        self._claimed = True
-        if not equal(self._kind.shape, self._kind.content(rule.data), self.wanted):
-            return None
-        return Landed(rule, latency_ms=reply.milliseconds, correlation_id=reply.correlation_id)
+        # The lock lets one writer take this step, and the org says that it was us, whatever it made of the content.
+        return Landed(rule, rule.version, latency_ms=reply.milliseconds, correlation_id=reply.correlation_id)
+
+    def _is_next(self, rule: Rule) -> bool:
+        """Return whether a rule has a version that a PUT to the base makes."""
+        steps = rule.version - self.base.version
+        return steps == 1 if self._kind.version_increments_by_one else steps > 0
+
+    def _is_ours(self, present: Rule) -> bool:
+        """Return whether a PUT that was refused is there all the same: a gateway may have sent it twice (RFC 9110)."""
+        return (
+            self._is_next(present)
+            and equivalent(self._kind.shape, self._kind.content(present.data), self.wanted)
+            and self._hooks.evidence(self.base.version).other_maker() is None
+        )
+
+    def _confirmed(self, present: Rule) -> Landed:
+        made = self.base.version + 1 if self._kind.version_increments_by_one else None
+        return Landed(present, made, confirmed=True)
+
+    def _applied_all_the_same(self, meaning: Meaning, refusal: EbruleError) -> Landed:
+        """Raise the refusal of a PUT, unless the rule is as sent: of a PUT sent twice, the second one is refused."""
+        if meaning in _MAY_BE_AN_ECHO:
+            with contextlib.suppress(EbruleError):
+                present = self._read_not_older()
+                if self._is_ours(present):
+                    return self._confirmed(present)
+        raise refusal
 
     def _wait(self, meaning: Meaning, outcome: Reply | TransportError | None, backoff: Backoff, reason: str) -> None:
         tries = self._waits[meaning] = self._waits.get(meaning, 0) + 1
@@ -247,27 +292,31 @@ class Updater:
         kind, shape = self._kind, self._kind.shape
         was, theirs = kind.content(self.base.data), kind.content(present.data)
         merge = merge3(shape, was, self.wanted, theirs)
-        moved = f"{self.base.id} changed while we worked ({self.base.version} → {present.version})"
-        if equal(shape, merge.content, theirs):
+        if equivalent(shape, merge.content, theirs):
             return Landed(present, changed=False)
-        if present.version != self.base.version or not equal(shape, was, theirs):
-            if self._policy.pinned:
-                raise VersionGoneError(
-                    f"{moved}; version {self.base.version} was expected. Nothing was overwritten.", merge.overlaps
-                )
-            if self._policy.on_conflict == "fail":
-                raise ConflictError(
-                    f"{moved}, and --on-conflict fail was given. Nothing was overwritten.", merge.overlaps
-                )
-            if merge.overlaps and self._policy.on_conflict == "merge":
-                raise ConflictError(
-                    f"{moved}, in a field that this update changes too. Nothing was overwritten.", merge.overlaps
-                )
+        if present.version != self.base.version or not equivalent(shape, was, theirs):
+            self._check_merge(present, merge.overlaps)
             self._hooks.check(merge.content)
             self._hooks.merged(self.base, present, merge.overlaps)
         self._overwritten += merge.overlaps
         self.base, self.wanted = present, merge.content
         return None
+
+    def _check_merge(self, present: Rule, overlaps: tuple[Overlap, ...]) -> None:
+        """Raise :class:`ConflictError` where the caller does not allow to go on from the present version."""
+        moved = (
+            f"{self.base.id} was changed by someone else during the update ({self.base.version} → {present.version})"
+        )
+        if self._policy.pinned:
+            raise VersionGoneError(
+                f"version conflict: expected {self.base.version}, found {present.version}; {moved}. "
+                "Nothing was overwritten",
+                overlaps,
+            )
+        if self._policy.on_conflict == "fail":
+            raise ConflictError(f"{moved}, and --on-conflict fail was given. Nothing was overwritten", overlaps)
+        if overlaps and self._policy.on_conflict == "merge":
+            raise ConflictError(f"{moved}, in a field that this update changes too. Nothing was overwritten", overlaps)
 
     # --- what became of a PUT -----------------------------------------------------------------------------------------
 
@@ -284,20 +333,22 @@ class Updater:
         return None
 
     def _judge(self, present: Rule) -> Landed | None:
-        """Tell from a newer version whether our PUT is in it."""
-        kind, shape = self._kind, self._kind.shape
+        """Act on what a newer version says of our PUT; None means that another one is to be sent."""
+        kind = self._kind
         was, theirs = kind.content(self.base.data), kind.content(present.data)
-        if holds(shape, was, self.wanted, theirs):
-            return Landed(present, confirmed=True)
-        if present.version == self.base.version + 1 and kind.steps_by_one and not self._claimed:
-            # The lock lets one PUT through for each version, and that one was not ours: ours can never land.
+        put = SentPut(self.base.version, was, self.wanted)
+        verdict = judge_put(kind, put, present, self._hooks.evidence(self.base.version))
+        if verdict.outcome is PutOutcome.APPLIED:
+            return self._confirmed(present)
+        if verdict.outcome is PutOutcome.NOT_APPLIED and not self._repeats_invisibly(was, theirs):
             self._untaint()
             return self._rebase(present)
-        raise self._unknown(
-            f"the rule moved on ({self.base.version} → {present.version}) and is not as this update wants it: "
-            "the update may have been applied and undone",
-            overlaps=merge3(shape, was, self.wanted, theirs).overlaps,
-        )
+        raise self._unknown(verdict.reason, overlaps=missing_changes(kind.shape, was, self.wanted, theirs))
+
+    def _repeats_invisibly(self, was: Data, theirs: Data) -> bool:
+        """Return whether this is the second version of this run that changes nothing: the org may undo what we send."""
+        self._invisible_steps += equivalent(self._kind.shape, was, theirs)
+        return self._invisible_steps > 1
 
     def _last_word(self) -> Landed:
         """The user wants to stop and a PUT may have been applied: find out, in the time that a signal leaves."""
@@ -314,19 +365,10 @@ class Updater:
                 raise self._unknown("it had not been applied when the time was up, and still may be") from None
 
     def _read_not_older(self) -> Rule:
-        """Read the rule; a state older than the base is a replica that lags, and is asked again."""
-        for tries in range(1, OLD_STATE_TRIES + 1):
-            present = fetch_rule(self._session.reader, self._kind, self.base.id)
-            if present.version >= self.base.version:
-                return present
-            if tries < OLD_STATE_TRIES:
-                seconds = CONFLICT_BACKOFF.seconds(tries, self._pace.random)
-                wait(self._pace, seconds, "the org shows an old state", tries + 1, OLD_STATE_TRIES)
-        raise UnavailableError(
-            f"the org shows version {present.version}, older than {self.base.version}, which it had before",
-            hint="Try again later.",
-            code="old-state",
-        )
+        """Read the rule; a state older than one that was seen before is a lagging replica's, and is read again."""
+        present = fetch_recent(self._session, self._kind, self.base.id, self._newest)
+        self._newest = present.version
+        return present
 
     # --- taint --------------------------------------------------------------------------------------------------------
 
@@ -356,6 +398,9 @@ class Updater:
             http_status=cause.http_status if cause else None,
             correlation_id=cause.correlation_id if cause else None,
         )
+
+
+_MAY_BE_AN_ECHO = frozenset({Meaning.UNAUTHORIZED, Meaning.FORBIDDEN, Meaning.NOT_FOUND, Meaning.UNSUPPORTED})
 
 
 def _why_unknown(error: EbruleError) -> str:

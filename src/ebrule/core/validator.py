@@ -7,7 +7,7 @@ import types
 from collections.abc import Mapping
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,7 +15,7 @@ from ebrule.core.fetcher import read_entities
 from ebrule.errors import Problem
 from ebrule.rules.file_part import null_is_absence
 from ebrule.rules.origins import Origins
-from ebrule.spelling import did_you_mean
+from ebrule.spelling import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -71,7 +71,7 @@ def check_model(
     except ValidationError as error:
         # The input goes to no message: pydantic's own text would show it, whatever it holds.
         details = (detail for detail in error.errors(include_url=False) if not unless(detail["input"]))
-        return _without_misspelled([_problem(model, detail, data) for detail in islice(details, _MOST)])
+        return _without_misspelled(model, [_problem(model, detail, data) for detail in islice(details, _MOST)])
     return []
 
 
@@ -222,8 +222,8 @@ def _problem(model: type[BaseModel], detail: ErrorDetails, data: Data) -> Proble
             path,
             hint=f"Add {path[-1]}: …",
         )
-    if kind == "literal_error":
-        return _unknown_value(where, path, value, str(context.get("expected", "")))
+    if kind == "literal_error" and (allowed := _choices_at(model, path)):
+        return _unknown_value(where, path, value, allowed)
     if kind in _WANTED:
         return Problem(
             "wrong-type",
@@ -249,7 +249,8 @@ def _problem(model: type[BaseModel], detail: ErrorDetails, data: Data) -> Proble
         bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
         name = _HUMP.sub("-", str(path[-1])).lower()
         return Problem(f"{name}-range", f"{where} is {value}; it must be {bound}", path, hint=f"Choose {bound}.")
-    return Problem("invalid-value", f"{where or 'the whole'}: {detail['msg']}", path, hint=_description(model, path))
+    reason = context.get("error", detail["msg"])  # a model's own check says it in its own words
+    return Problem("invalid-value", f"{where or 'the whole'}: {reason}", path, hint=_description(model, path))
 
 
 def _path(location: tuple[int | str, ...], data: Any) -> Path:
@@ -287,23 +288,33 @@ def _unknown_key(model: type[BaseModel], path: Path) -> Problem:
     return Problem("unknown-key", message, path, hint=f"Known keys: {', '.join(known)}.")
 
 
-def _without_misspelled(problems: list[Problem]) -> list[Problem]:
+def _without_misspelled(model: type[BaseModel], problems: list[Problem]) -> list[Problem]:
     """Leave out a missing key where an unknown one beside it is that key, misspelled."""
+    lacking = {problem.path[:-1] for problem in problems if problem.id == "missing-key"}
     meant = {
-        (*problem.path[:-1], match[1])
+        (*problem.path[:-1], nearest(str(problem.path[-1]), _fields_at(model, problem.path[:-1])))
         for problem in problems
-        if problem.id == "unknown-key" and (match := _MEANT.search(problem.message))
+        if problem.id == "unknown-key" and problem.path[:-1] in lacking
     }
     return [problem for problem in problems if problem.id != "missing-key" or problem.path not in meant]
 
 
-_MEANT = re.compile(r'did you mean "([^"]+)"\?\Z')
-
-
-def _unknown_value(where: str, path: Path, value: Any, expected: str) -> Problem:
-    allowed = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
+def _unknown_value(where: str, path: Path, value: Any, allowed: list[str]) -> Problem:
     message = f"{where} must be {' or '.join(allowed)}{did_you_mean(str(value), allowed)}"
     return Problem("unknown-value", message, path, hint=f"Allowed: {', '.join(allowed)}.")
+
+
+def _choices_at(model: type[BaseModel], path: Path) -> list[str]:
+    """Return the values that the model lists for ``path``; none where it does not list them."""
+    *owner, name = (part for part in path if isinstance(part, str))
+    field = _fields_at(model, tuple(owner)).get(name)
+    return _choices_in(field.annotation) if field else []
+
+
+def _choices_in(annotation: Any) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [str(choice) for choice in get_args(annotation)]
+    return [choice for part in get_args(annotation) for choice in _choices_in(part)]
 
 
 def _description(model: type[BaseModel], path: Path) -> str | None:

@@ -25,7 +25,6 @@ from ebrule.core.retry import Backoff, retry_after
 from ebrule.core.transport import HttpxTransport, host_of
 from ebrule.errors import UsageError
 from ebrule.redaction import Redactor
-from ebrule.rules.changes import canonical
 from ebrule.settings.hosts import is_loopback
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def signature(key: bytes, event_id: str, timestamp: str, body: bytes) -> str:
 
 def make_event(
     kind: Kind,
-    org: str,
+    org_id: str,
     rule: Rule,
     shown: Data,
     *,
@@ -178,8 +177,8 @@ def make_event(
 
     Args:
         kind: the rule's kind.
-        org: what the org is known by.
-        rule: the rule as the org has it now.
+        org_id: the org.
+        rule: the rule as the change made it.
         shown: the same with sensitive values taken out.
         previous_version: the version that was replaced; None where that is not known.
         now: the time of the announcement.
@@ -187,24 +186,23 @@ def make_event(
         event_format: ``genesys`` or ``cloudevents``.
     """
     event = {
-        "id": event_id_of(kind, org, rule),
+        "id": event_id_of(kind, org_id, rule.id, rule.version),
         "eventType": kind.event_type,
         "timestamp": _timestamp(now),
         "data": {**shown, "id": rule.id},
         "previousVersion": previous_version,
         "auditHead": head,
     }
-    return _cloud_event(event, f"{org}:{kind.name}", rule.id) if event_format == "cloudevents" else event
+    return _cloud_event(event, f"{org_id}:{kind.name}", rule.id) if event_format == "cloudevents" else event
 
 
-def event_id_of(kind: Kind, org: str, rule: Rule) -> str:
+def event_id_of(kind: Kind, org_id: str, rule_id: str, version: int) -> str:
     """Return the id of the announcement of a rule's version.
 
-    It depends on org, rule, version and content alone, so that whoever announces the same change announces it under
-    the same id, in whatever format.
+    It depends on org, kind, rule and version alone, so that whoever announces the same change announces it under the
+    same id, in whatever format, and so that nothing can be guessed from it.
     """
-    content = canonical(kind.content(rule.data))
-    identity = "\n".join((org, kind.name, rule.id, str(rule.version), content))
+    identity = "\n".join((org_id, kind.name, rule_id, str(version)))
     return f"msg_{hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from ebrule.core.validator import new_problems, writable
 from ebrule.errors import ConflictError, Problem, VersionGoneError
 from ebrule.pipeline.plan import Desired, Plan, invalid, make_plan
-from ebrule.rules.changes import canonical, merge3
+from ebrule.rules.equivalence import canonical
 from ebrule.rules.kind import Rule, value_at
+from ebrule.rules.merge import merge3
 
 if TYPE_CHECKING:
     from ebrule.pipeline.history import History
@@ -43,7 +44,7 @@ def compare(desired: Desired, base: Rule, options: UpdateOptions, history: Histo
 
 def _compare(desired: Desired, base: Rule, options: UpdateOptions, history: History) -> Compared:
     kind, expected = desired.kind, options.expected(desired.version)
-    plan = make_plan(desired, base)
+    plan = _in_the_orgs_form(make_plan(desired, base), history)
     if expected in (None, base.version) or (plan.is_empty and options.expect_version is None):
         return Compared(plan)  # also where the file names an older version, but nothing is left to change
     moved = f"{base.id} has version {base.version}, and version {expected} was expected. Nothing was sent."
@@ -64,6 +65,12 @@ def _compare(desired: Desired, base: Rule, options: UpdateOptions, history: Hist
     if merge.overlaps and options.on_conflict == "merge":
         raise ConflictError(f"{moved} What changed since is in a field that this update changes too.", merge.overlaps)
     return Compared(Plan(kind, base, merge.content, overwritten=merge.overlaps), since=older)
+
+
+def _in_the_orgs_form(plan: Plan, history: History) -> Plan:
+    """Return the plan without changes that the org has already made into what it has."""
+    present = plan.kind.content(plan.base.data)
+    return plan._replace(wanted=history.as_stored(plan.base.version, present, plan.wanted).wanted)
 
 
 def fixed_field_problems(plan: Plan, *, allow_identity_change: bool = False) -> list[Problem]:

@@ -11,12 +11,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ebrule.core.audit import new_operation_id
+from ebrule.core.audit import RuleKey, new_operation_id
 from ebrule.core.auth import connect
 from ebrule.core.chain import decode
 from ebrule.core.client import send
 from ebrule.core.collector import open_ledger
 from ebrule.core.fetcher import fetch_rule
+from ebrule.core.identity import read_identity
 from ebrule.core.reply import TransportError, UntrustedHostError
 from ebrule.core.webhook import (
     GONE,
@@ -25,7 +26,6 @@ from ebrule.core.webhook import (
     Event,
     Try,
     delivery_fields,
-    event_id_of,
     make_event,
     make_test_event,
     previous_version_of,
@@ -255,16 +255,18 @@ def announce_rule(
         ledger.prepare()
         sender = stack.enter_context(contextlib.closing(hook or endpoint.connect(settings.network)))
         with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
+            identity = read_identity(session)
             rule = fetch_rule(session.reader, kind, checked_id(rule_id))
             redactor = Redactor(key, session.tokens.credentials)
-        known = ledger.state_at(rule.id, kind.name, rule.version, region=org.name)
-        announced = _announced(ledger, event_id_of(kind, org.name, rule))
-        before = previous_version_of(announced) if announced else None
-        if before is None and kind.steps_by_one:
+        of_rule = RuleKey(kind.name, rule.id, identity.id, org.name)
+        known = ledger.state_at(of_rule, rule.version)
+        announced = ledger.event_of(of_rule, rule.version) or {}
+        before = previous_version_of(announced)
+        if before is None and kind.version_increments_by_one:
             before = rule.version - 1
         event = make_event(
             kind,
-            org.name,
+            identity.id,
             rule,
             redactor.knowing(known.data if known else None, rule.data).data(rule.data),
             previous_version=before,
@@ -272,17 +274,9 @@ def announce_rule(
             head=ledger.head(),
             event_format=settings.webhook_format,
         )
+        event["id"] = announced.get("id", event["id"])
         about = Delivery(event["id"], new_operation_id(), rule.id, kind.name)
         return _Postman(ledger, endpoint, sender, pace).post(event, about)
-
-
-def _announced(ledger: AuditLog, event_id: str) -> Event | None:
-    """Return the event of this id from the ledger, where it has one."""
-    for entry in ledger.entries_backwards(containing=event_id.encode()):
-        event = (entry.record or {}).get("event")
-        if isinstance(event, dict) and event.get("id") == event_id:
-            return event
-    return None
 
 
 # --- test ---------------------------------------------------------------------------------------------------------

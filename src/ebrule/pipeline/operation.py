@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from ebrule.core.audit import new_operation_id
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from ebrule.errors import Problem
     from ebrule.pipeline.history import Drift
     from ebrule.redaction import Redactor
-    from ebrule.rules.changes import Change
+    from ebrule.rules.diff import Change
     from ebrule.rules.kind import Data
+    from ebrule.rules.stored import StoredDifferently
 
 SCHEMA_VERSION = 1
 NOT_RECORDED = "the rule is as the file says, but the outcome could not be recorded in the ledger"
@@ -50,8 +51,10 @@ class UpdateResult:
         kind: name of the rule's kind, once it is known.
         rule_id: the rule, once it is known.
         rule_name: what people call it.
+        org_id: the org, as it names itself, once it is known.
         base_version: the version that was, or would be, replaced.
-        version: the version that the org has now, as far as is known.
+        version: the version that was seen last.
+        made_version: the version that this run made, where it is known.
         attempts: how many PUTs were sent.
         conflicts: how often somebody else was faster.
         latency_ms: of the accepted PUT; None where there was none, or its answer got lost.
@@ -59,6 +62,7 @@ class UpdateResult:
         changes: what the file changes.
         merged: what others changed meanwhile and was kept; in JSON also what a plan keeps of the drift.
         overwritten: what others changed meanwhile and was not kept, because the caller said so.
+        stored_differently: what the org stored otherwise than it was sent.
         drift: what others changed since the ledger's last update of the rule; only a plan tells it.
         webhook: ``delivered``, ``pending``, ``disabled`` or ``not_sent``.
         event_id: the announcement's id, where there is one.
@@ -75,8 +79,10 @@ class UpdateResult:
     kind: str | None = None
     rule_id: str | None = None
     rule_name: str | None = None
+    org_id: str | None = None
     base_version: int | None = None
     version: int | None = None
+    made_version: int | None = None
     attempts: int = 0
     conflicts: int = 0
     latency_ms: float | None = None
@@ -84,6 +90,7 @@ class UpdateResult:
     changes: list[Change] = field(default_factory=list)
     merged: list[Change] = field(default_factory=list)
     overwritten: list[Overlap] = field(default_factory=list)
+    stored_differently: list[StoredDifferently] = field(default_factory=list)
     drift: Drift | None = None
     webhook: str = "not_sent"
     event_id: str | None = None
@@ -111,14 +118,17 @@ class UpdateResult:
             "schema_version": SCHEMA_VERSION,
             "result": self.result,
             "kind": self.kind,
+            "org_id": self.org_id,
             "rule_id": self.rule_id,
             "base_version": self.base_version,
             "version": self.version,
+            "made_version": self.made_version,
             "attempts": self.attempts,
             "conflicts": self.conflicts,
             "latency_ms": None if self.latency_ms is None else round(self.latency_ms, 3),
             "changes": changes_json(self.changes),
             "merged": changes_json([*self.merged, *(self.drift.kept if self.drift else ())]),
+            "stored_differently": [each._asdict() for each in self.stored_differently],
             "webhook": self.webhook,
             "event_id": self.event_id,
             "audit": {
@@ -219,7 +229,7 @@ class Operation:
             "intent",
             base_version=intent.base.version,
             attempt=intent.attempt,
-            body_sha256=hashlib.sha256(intent.body).hexdigest(),
+            **self._time_left(),
             before=before,
             after=after,
             changes=changes_json(changes),
@@ -228,14 +238,34 @@ class Operation:
         )
         self._has_intent = True
 
-    def outcome(self, redactor: Redactor, correlation_id: str | None = None, event: Event | None = None) -> None:
-        """Record how the operation ended; where that fails, ``result.recorded`` says so, and the observer is told."""
+    def _time_left(self) -> dict[str, Any]:
+        """Return until when this run may send: by the time of day, and by a clock that nobody sets."""
+        left, boot = max(self._pace.left(), 0.0), self._pace.clock.boot()
+        deadline = (self._pace.clock.now() + timedelta(seconds=left)).astimezone(timezone.utc)
+        return {
+            "deadline": f"{deadline:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "boot_id": boot.boot_id if boot else None,
+            "boot_seconds": round(boot.seconds, 3) if boot else None,
+        }
+
+    def outcome(
+        self,
+        redactor: Redactor,
+        correlation_id: str | None = None,
+        event: Event | None = None,
+        stored: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record how the operation ended; where that fails, ``result.recorded`` says so, and the observer is told.
+
+        ``stored`` is what is known of the content that the org stored, where it is not what was sent.
+        """
         result, error = self._result, self._result.error
         with self._pace.shield():
             try:
                 self._append(
                     "outcome",
                     version=result.version,
+                    made_version=result.made_version,
                     latency_ms=None if result.latency_ms is None else round(result.latency_ms, 3),
                     success=error is None,
                     error=None if error is None else redactor.text(error.message),
@@ -245,6 +275,7 @@ class Operation:
                     conflicts=result.conflicts,
                     correlation_id=correlation_id,
                     event=event,
+                    **(stored or {}),
                     **({} if self._has_intent else self.facts),
                 )
             except (LedgerError, InterruptedRunError) as failure:
@@ -279,4 +310,5 @@ class Operation:
 
     def _append(self, record_type: str, **fields: Any) -> None:
         result = self._result
-        result.head = self._ledger.append(record_type, self.id, rule_id=result.rule_id, kind=result.kind, **fields)
+        about = {"rule_id": result.rule_id, "kind": result.kind, "org_id": result.org_id}
+        result.head = self._ledger.append(record_type, self.id, **about, **fields)

@@ -11,7 +11,7 @@ from ebrule.core.validator import new_problems, path_text, writable
 from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
 from ebrule.redaction import without_secrets
 from ebrule.rulefile import KEEP, MAX_DEPTH, parse
-from ebrule.rules.changes import overlay
+from ebrule.rules.overlay import overlay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

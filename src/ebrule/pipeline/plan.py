@@ -10,9 +10,10 @@ from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
 from ebrule.pipeline.patch import Assignment, keeps, patched
 from ebrule.redaction import without_secrets
 from ebrule.rulefile import KEEP, Document, load
-from ebrule.rules.changes import equal, overlay
+from ebrule.rules.equivalence import equivalent
 from ebrule.rules.kind import Kind, Path, Rule, is_id, value_at
 from ebrule.rules.origins import respelled
+from ebrule.rules.overlay import overlay
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 from ebrule.settings.configured import configured_kinds
 from ebrule.spelling import did_you_mean
@@ -90,7 +91,7 @@ class RuleFile(NamedTuple):
 
     def placed(self, problem: Problem) -> Problem:
         """Return the problem with its place in the file."""
-        return _fit_to_show(self.document, located(self.document, problem))
+        return located(self.document, problem)
 
     def over(self, base: Rule) -> dict[str, Any]:
         """Return what the file makes of the rule that the org has.
@@ -155,7 +156,7 @@ class Plan(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether the rule is already as wanted."""
-        return equal(self.kind.shape, self.kind.content(self.base.data), self.wanted)
+        return equivalent(self.kind.shape, self.kind.content(self.base.data), self.wanted)
 
 
 def load_rule(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ebrule.core.audit import AuditLog
+from ebrule.core.audit import RuleKey
 from ebrule.core.pace import Pace
 from ebrule.errors import InvalidRuleError, LedgerError, Problem, Source, UsageError
 from ebrule.pipeline.patch import laid_over, parse_assignment
@@ -18,9 +18,9 @@ from ebrule.rules.kind import Kind, checked_id
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
-    from ebrule.core.audit import KnownState
+    from ebrule.core.audit import AuditLog, KnownState
     from ebrule.core.transport import Transport
     from ebrule.pipeline.operation import UpdateResult
     from ebrule.pipeline.options import UpdateOptions
@@ -134,27 +134,32 @@ def rollback_rule(
     """
     pace = pace or Pace(settings.deadline)
     environ = os.environ if environ is None else environ
-    load = partial(_load, settings, options, to_version, pace=pace, environ=environ)
-    return Run(settings, options, pace, environ, transport, done="rolled_back").run(load)
+    run = Run(settings, options, pace, environ, transport, done="rolled_back")
+    return run.run(partial(_load, run, to_version), loading=f"the ledger {settings.audit_log}")
 
 
-def _load(
-    settings: Settings, options: UpdateOptions, to_version: int | None, *, pace: Pace, environ: Mapping[str, str]
-) -> Recorded:
+def _load(run: Run, to_version: int | None) -> Recorded:
     """Return the state that a rollback leads to: version ``to_version``, or what the ledger's last update began with.
 
     Raises:
         UsageError: the ledger does not know such a state.
         LedgerError: it cannot be read, or its chain is broken.
     """
+    settings, options, environ = run.settings, run.options, run.environ
     region = settings.require_org().name
     if options.rule_id is None:
         raise UsageError("which rule?", hint="--rule-id ID", code="no-rule-id")
     rule_id = checked_id(options.rule_id)
-    ledger = AuditLog(settings.audit_log, now=pace.clock.now, check_stop=pace.check)
-    kind = kind_named(options.kind or _kind_of(ledger, rule_id, region, settings.kinds), settings.kinds)
+    ledger = run.ledger
+
+    def key_of(kind_name: str) -> RuleKey:
+        return RuleKey(kind_name, rule_id, run.identity.id, region)
+
+    found = [] if options.kind else [name for name in settings.kinds if ledger.last_applied(key_of(name))]
+    kind = kind_named(options.kind or _only_kind(ledger, rule_id, region, found), settings.kinds)
     _check_whole(ledger, kind, rule_id)
-    last = ledger.last_applied(rule_id, kind.name, region=region)
+    key = key_of(kind.name)
+    last = ledger.last_applied(key)
     if last is None:
         hint = (
             "A rollback goes back over updates that this ledger recorded: ebrule audit show. "
@@ -163,9 +168,9 @@ def _load(
         rule = f"{rule_id} (kind {kind.name})" if options.kind else rule_id
         raise UsageError(f"{settings.audit_log} has no update of {rule} in {region}", hint=hint, code="no-history")
     version = last.base_version if to_version is None else to_version
-    state: KnownState | None = ledger.state_at(rule_id, kind.name, version, region=region)
+    state: KnownState | None = ledger.state_at(key, version)
     if state is None:
-        known = ", ".join(map(str, ledger.known_versions(rule_id, kind.name, region=region)))
+        known = ", ".join(map(str, ledger.known_versions(key)))
         hint = f"It knows: {known}."
         raise UsageError(f"the ledger does not know version {version} of {rule_id}", hint=hint, code="unknown-version")
     return Recorded(
@@ -179,12 +184,11 @@ def _load(
     )
 
 
-def _kind_of(ledger: AuditLog, rule_id: str, region: str, kinds: Iterable[str]) -> str:
+def _only_kind(ledger: AuditLog, rule_id: str, region: str, found: Sequence[str]) -> str:
     """Return the kind of the rule of that id that the ledger has updates of; the default one where it has none.
 
     Raises :class:`UsageError` where it has updates of several: ids need not differ from kind to kind.
     """
-    found = [name for name in kinds if ledger.last_applied(rule_id, name, region=region)]
     if len(found) > 1:
         raise UsageError(
             f"{ledger.path} has updates of {rule_id} in {region} for the kinds {' and '.join(found)}",

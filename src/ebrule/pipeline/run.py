@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ebrule import __version__
 from ebrule.core.actor import actor
+from ebrule.core.audit import RuleKey
 from ebrule.core.auth import connect
 from ebrule.core.collector import open_ledger
 from ebrule.core.failures import too_late
-from ebrule.core.fetcher import fetch_rule
-from ebrule.core.notices import Merged
+from ebrule.core.fetcher import OLD_STATE, fetch_recent, fetch_rule
+from ebrule.core.identity import read_identity
+from ebrule.core.notices import Merged, Warned
 from ebrule.core.pace import OutOfTimeError, Pace
 from ebrule.core.updater import Hooks, Intent, Landed, Policy, Updater
 from ebrule.core.validator import new_problems, path_text, reference_checks, writable
@@ -28,6 +30,7 @@ from ebrule.errors import (
     LedgerError,
     Overlap,
     Problem,
+    UnavailableError,
     UnknownOutcomeError,
     UsageError,
 )
@@ -36,14 +39,18 @@ from ebrule.pipeline.history import History
 from ebrule.pipeline.operation import Operation, UpdateResult, redact_error, redacted_overlap
 from ebrule.pipeline.plan import Desired, Plan, invalid
 from ebrule.redaction import Redactor, load_key, present_key
-from ebrule.rules.changes import Change, diff, merge3
+from ebrule.rules.diff import Change, diff, is_same_place
 from ebrule.rules.kind import Rule, checked_id
+from ebrule.rules.merge import merge3
+from ebrule.rules.stored import StoredDifferently, still_stored, stored_differently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ebrule.core.audit import KnownState
     from ebrule.core.auth import Session
+    from ebrule.core.identity import OrgIdentity
+    from ebrule.core.put_outcome import Evidence
     from ebrule.core.transport import Transport
     from ebrule.pipeline.options import UpdateOptions
     from ebrule.rules.kind import Data, Kind, Reference
@@ -96,9 +103,10 @@ class Run:
         rule_id = checked_id(options.rule_id) if options.rule_id is not None else None
         self.result = UpdateResult(rule_id=rule_id, kind=options.kind)
         self.desired: Desired | None = None
-        self.last: KnownState | None = None
+        self.held: tuple[StoredDifferently, ...] = ()
         self.key = b""
         self.redactor = Redactor(self.key)
+        self._loading = ""
 
     def _may_wait(self) -> None:
         """Let nothing wait for another process's lock longer than the run may take."""
@@ -106,8 +114,36 @@ class Run:
         if self.pace.left() <= 0:
             raise LedgerError("another process holds the ledger, and the deadline is over", hint="Try again later.")
 
-    def run(self, load: Callable[[], Desired]) -> UpdateResult:
-        """Run all stages; hang what is known on the error that ends them."""
+    @cached_property
+    def session(self) -> Session:
+        """The org; nothing is sent until something is asked of it."""
+        session = connect(
+            self.settings.require_org(),
+            self.settings.network,
+            self.pace,
+            read_only=self.options.dry_run,
+            transport=self.transport,
+            hide=self._hide,
+        )
+        return self._open.enter_context(session)
+
+    @cached_property
+    def identity(self) -> OrgIdentity:
+        """Which org this is; it is asked when this is first needed."""
+        identity = read_identity(self.session)
+        self.result.org_id = identity.id
+        if identity.warning:
+            self.pace.observe(Warned(identity.warning))
+        return identity
+
+    def run(self, load: Callable[[], Desired], *, loading: str = "the rule file") -> UpdateResult:
+        """Run all stages; hang what is known on the error that ends them.
+
+        Args:
+            load: tells what the rule is to become.
+            loading: what that is read from.
+        """
+        self._loading = loading
         try:
             self._plan(load) if self.options.dry_run else self._update(load)
         except UsageError:
@@ -123,10 +159,8 @@ class Run:
     def _plan(self, load: Callable[[], Desired]) -> None:
         self.key = present_key(self.settings.state_dir) or secrets.token_bytes(32)
         try:
-            desired = self._load(load)
-            with self._session() as session:
-                plan = self._read(session, desired)
-            self.result.drift = self._history(desired).drift(self.last, plan)
+            plan, history = self._read(self._load(load))
+            self.result.drift = history.drift(plan)
             if not plan.is_empty:
                 self.result.result = "planned"
         except EbruleError as error:
@@ -143,8 +177,7 @@ class Run:
                 operation.facts = self._facts()
                 desired = self._load(load)
                 operation.facts = self._facts()  # now without the file's secrets
-                with self._session() as session:
-                    self._change(session, desired, operation)
+                self._change(desired, operation)
             except UsageError:
                 raise
             except EbruleError as error:
@@ -179,7 +212,7 @@ class Run:
         try:
             desired = self.pace.call(load, limit=self.pace.left())
         except OutOfTimeError:
-            raise too_late("the rule file could not be read") from None
+            raise too_late(f"{self._loading} could not be read") from None
         self.desired = desired
         self.redactor = Redactor(self.key, desired.secrets)
         result = self.result
@@ -206,36 +239,36 @@ class Run:
             )
         return said if given is None else given
 
-    def _session(self) -> Session:
-        return connect(
-            self.settings.require_org(),
-            self.settings.network,
-            self.pace,
-            read_only=self.options.dry_run,
-            transport=self.transport,
-            hide=self._hide,
-        )
-
     def _hide(self, text: str) -> str:
         return self.redactor.text(text)  # the one that there is by then: a run gets to know more secrets as it goes on
 
-    def _history(self, desired: Desired) -> History:
-        region = self.settings.require_org().name
-        return History(self.ledger, self.redactor, desired.kind, self.result.rule_id or "", region)
+    def _recall(self, kind: Kind, rule_id: str) -> History:
+        """Return what the ledger remembers of the rule."""
+        key = RuleKey(kind.name, rule_id, self.identity.id, self.settings.require_org().name)
+        history = History(self.ledger, self.redactor, kind, key)
+        last = history.recall()
+        if last is not None and not last.names_org:
+            message = f"the ledger's records of {rule_id} do not name its org; they count for all of {key.region}"
+            self.pace.observe(Warned(message))
+        return history
 
-    def _read(self, session: Session, desired: Desired) -> Plan:
-        """Read the rule, beside it what it is to refer to, and compare."""
-        kind, result = desired.kind, self.result
+    def _read(self, desired: Desired) -> tuple[Plan, History]:
+        """Read the rule, beside it what it is to refer to and what is remembered of it, and compare."""
+        kind, result, session = desired.kind, self.result, self.session
         rule_id = result.rule_id or ""
         early = self._references(kind, desired.fields or {}, rule_id)
-        reading = partial(fetch_rule, session.reader, kind, rule_id)
-        history = self._history(desired)
-        reads: list[Callable[[], Any]] = [reading, history.last, *reference_checks(session.reader, early)]
-        base, self.last, *found = session.patience.read_all(reads)
+        reads: list[Callable[[], Any]] = [
+            partial(fetch_rule, session.reader, kind, rule_id),
+            partial(self._recall, kind, rule_id),
+            *reference_checks(session.reader, early),
+        ]
+        base, history, *found = session.patience.read_all(reads)
+        base = self._not_older(kind, base, history.last)
         result.base_version = result.version = base.version
         # What an earlier run knew as a secret stays one, though this one reads it from the org.
         known = Redactor(self.key, desired.secrets | session.tokens.credentials)
-        self.redactor = known.knowing([desired.recorded, self.last and self.last.data], base.data)
+        self.redactor = known.knowing([desired.recorded, history.last and history.last.data], base.data)
+        history.redactor = self.redactor
         there = {reference.resource for reference in self._references(kind, base.data, rule_id)}
         _raise_any(desired, [self._new(wrong, desired, there) for wrong in found])
         result.rule_name = self._name_of(base)
@@ -246,10 +279,27 @@ class Run:
             _raise_any(desired, session.patience.read_all(reference_checks(session.reader, new)))
         if compared.since is not None:
             self._merged(kind, compared.since, base, plan.overwritten, meanwhile=False)
+        self.held = history.as_stored(base.version, kind.content(base.data), plan.wanted).recorded
         result.changes = self._changes(kind, kind.content(base.data), plan.wanted)
         if plan.is_empty:
             result.result = "unchanged"
-        return plan
+        return plan, history
+
+    def _not_older(self, kind: Kind, base: Rule, last: KnownState | None) -> Rule:
+        """Return the rule in a version that is not older than the ledger's last: what is older is a lagging replica's.
+
+        An org that stays there has been reset, and is taken at its word.
+        """
+        if last is None or base.version >= last.version:
+            return base
+        try:
+            return fetch_recent(self.session, kind, base.id, last.version)
+        except UnavailableError as error:
+            if error.code != OLD_STATE:
+                raise
+        message = f"the org shows version {base.version} of {base.id}, and the ledger version {last.version}"
+        self.pace.observe(Warned(f"{message}: has the org been reset?"))
+        return base
 
     def _references(self, kind: Kind, fields: Data, rule_id: str) -> list[Reference]:
         if not self.options.check_targets:
@@ -273,35 +323,34 @@ class Run:
     def _merged(
         self, kind: Kind, was: Rule, present: Rule, overlaps: tuple[Overlap, ...], *, meanwhile: bool = True
     ) -> None:
-        lost = tuple(overlap.path for overlap in overlaps)
         changes = self._changes(kind, kind.content(was.data), kind.content(present.data))
-        kept = [change for change in changes if not change.path.startswith(lost)]
+        kept = [change for change in changes if not any(is_same_place(change.path, lost.path) for lost in overlaps)]
         self.result.merged += kept
         self.pace.observe(Merged(was.version, present.version, tuple(kept), meanwhile=meanwhile))
 
     # --- the update -------------------------------------------------------------------------------------------
 
-    def _change(self, session: Session, desired: Desired, operation: Operation) -> None:
-        plan = self._read(session, desired)
+    def _change(self, desired: Desired, operation: Operation) -> None:
+        plan, history = self._read(desired)
         if plan.is_empty:
             operation.outcome(self.redactor)
             if not self.result.recorded:
                 raise LedgerError("the ledger cannot be written; the rule is as the file says, and nothing was sent")
             return
-        updater = self._updater(session, plan, desired, operation)
+        updater = self._updater(plan, desired, operation, history)
         try:
             landed = updater.run()
         finally:
             self.result.attempts, self.result.conflicts = updater.attempts, updater.conflicts
             self.result.base_version = updater.base.version
-        self._landed(plan, landed, operation)
+        self._landed(plan.kind, landed, updater.wanted, operation)
 
-    def _updater(self, session: Session, plan: Plan, desired: Desired, operation: Operation) -> Updater:
+    def _updater(self, plan: Plan, desired: Desired, operation: Operation, history: History) -> Updater:
         kind = plan.kind
 
         def before_put(intent: Intent) -> None:
             present = kind.content(intent.base.data)
-            self.redactor = self.redactor.knowing(None, [present, intent.wanted])
+            self.redactor = history.redactor = self.redactor.knowing(None, [present, intent.wanted])
             before, after = self.redactor.data(present), self.redactor.data(intent.wanted)
             self.result.overwritten = [redacted_overlap(self.redactor, each) for each in intent.overwritten]
             self.result.changes = diff(kind.shape, before, after)
@@ -315,12 +364,15 @@ class Run:
             if problems:
                 raise InvalidRuleError("merged with what others changed meanwhile, the rule is not right", problems)
 
+        def evidence(base_version: int) -> Evidence:
+            return history.evidence(base_version, operation.id, self.identity.client_id, updater.wanted)
+
         options = self.options
         pinned = options.is_pinned(desired.version)
         policy = Policy(options.on_conflict or "merge", options.max_attempts, pinned=pinned)
-        hooks = Hooks(before_put, check, partial(self._merged, kind))
-        return Updater(
-            session,
+        hooks = Hooks(before_put, check, partial(self._merged, kind), evidence)
+        updater = Updater(
+            self.session,
             kind,
             plan.base,
             plan.wanted,
@@ -329,29 +381,43 @@ class Run:
             hooks=hooks,
             overwritten=plan.overwritten,
         )
+        return updater
 
-    def _landed(self, plan: Plan, landed: Landed, operation: Operation) -> None:
+    def _landed(self, kind: Kind, landed: Landed, sent: Data, operation: Operation) -> None:
         """The rule is as wanted: from here on nothing may hide that. Record it, then announce it."""
         result, rule = self.result, landed.rule
-        result.version, result.latency_ms, result.confirmed = (
-            rule.version,
-            landed.latency_ms,
-            landed.confirmed,
-        )
+        result.version, result.made_version = rule.version, landed.made_version
+        result.latency_ms, result.confirmed = landed.latency_ms, landed.confirmed
         result.rule_name = self._name_of(rule)
         result.result = self.done if landed.changed else "unchanged"
-        event = None
+        event, stored = None, None
         if landed.changed:
+            stored = self._stored(kind, landed, sent)
             result.webhook = "pending" if self.endpoint else "disabled"
-            event = self._event(plan.kind, rule) if self.endpoint else None
-        operation.outcome(self.redactor, landed.correlation_id, event)
+            event = self._event(kind, _as_made(landed, sent)) if self.endpoint else None
+        operation.outcome(self.redactor, landed.correlation_id, event, stored)
         if self.endpoint and self.hook and event:
             operation.announce(self.endpoint, event, self.hook)
+
+    def _stored(self, kind: Kind, landed: Landed, sent: Data) -> dict[str, Any]:
+        """Return what the ledger is to remember of what the org made of the content, with secrets redacted."""
+        content = kind.content(landed.rule.data)
+        if landed.made_version != landed.rule.version:
+            return {}  # what was seen is what others made of it since
+        found = stored_differently(kind.shape, self.redactor.data(sent), self.redactor.data(content))
+        _, holding = still_stored(kind.shape, self.held, self.redactor.data(content), self.redactor.data(content))
+        facts: dict[str, Any] = {}
+        if found:
+            self.result.stored_differently = list(found)
+            facts |= {"stored_differently": [each._asdict() for each in found], "stored": self.redactor.data(content)}
+        if holding:
+            facts["stored_before"] = [each._asdict() for each in holding]
+        return facts
 
     def _event(self, kind: Kind, rule: Rule) -> Event:
         event = make_event(
             kind,
-            self.settings.require_org().name,
+            self.identity.id,
             rule,
             self.redactor.data(rule.data),
             previous_version=self.result.base_version or 0,
@@ -361,6 +427,12 @@ class Run:
         )
         self.result.event_id = event["id"]
         return event
+
+
+def _as_made(landed: Landed, sent: Data) -> Rule:
+    """Return the rule as the update made it, which others may have changed before it was seen."""
+    rule, made = landed.rule, landed.made_version
+    return rule if made in (None, rule.version) else Rule(rule.id, made, {**sent, "version": made})
 
 
 def _raise_any(desired: Desired, found: list[dict[Reference, Problem]]) -> None:

@@ -9,7 +9,7 @@ from ebrule.core.validator import check_rule, writable
 from ebrule.errors import Problem
 from ebrule.pipeline.plan import why_nothing_to_keep
 from ebrule.rulefile import KEEP, MAX_BYTES, comment_lines, dump_yaml, unwritable
-from ebrule.rules.changes import canonical
+from ebrule.rules.equivalence import canonical
 from ebrule.rules.kind import value_at
 
 if TYPE_CHECKING:

@@ -35,12 +35,16 @@ class Stop(Exception):  # noqa: N818 - not an error of its own: the builder's pr
 
 
 class _Open:
-    """A mapping or list that has begun and not ended; ``key`` is that whose value comes next."""
+    """A mapping or list that has begun and not ended; ``key`` is that whose value comes next.
 
-    def __init__(self, data: Any, path: Path, start: int, is_key: bool) -> None:
+    ``start`` and ``end`` are those of its opening bracket; a block has none.
+    """
+
+    def __init__(self, data: Any, path: Path, start: int, end: int, is_key: bool) -> None:
         self.data = data
         self.path = path
         self.start = start
+        self.end = end
         self.is_key = is_key
         self.key: str | None = None
 
@@ -92,7 +96,7 @@ class Builder:
         """A mapping or a list begins; ``data`` is empty and will be filled."""
         if len(self._stack) == MAX_DEPTH:
             self.stop("too-deep", start, end, limit=MAX_DEPTH)
-        opened = _Open(data, self.path, start, self.awaits_key)
+        opened = _Open(data, self.path, start, end, self.awaits_key)
         if not opened.is_key:
             self._add_value(data)
         self._stack.append(opened)
@@ -148,6 +152,11 @@ class Builder:
     def awaits_key(self) -> bool:
         """Whether the next piece is a key of a mapping."""
         return bool(self._stack) and isinstance(self._stack[-1].data, dict) and self._stack[-1].key is None
+
+    @property
+    def in_brackets(self) -> bool:
+        """Whether the next piece is one of a mapping or list in brackets, and not of a block."""
+        return bool(self._stack) and self._stack[-1].start < self._stack[-1].end
 
     @property
     def path(self) -> Path:

@@ -17,12 +17,7 @@ _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 _NOT_FINITE: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _STRINGS: Final = json.JSONDecoder()
-# By a word of the decoder's own message; the last one fits any.
-_STRING_ERRORS: Final = {
-    "Unterminated": "the quote that opens here is never closed",
-    "control character": "a string holds a line break or another control character; write it as an escape",
-    "": "this escape stands for no character",
-}
+_STRING_PIECE: Final = re.compile(r'[^"\\\x00-\x1f]+|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}')
 
 
 def read_json(text: str, builder: Builder) -> None:
@@ -103,10 +98,21 @@ class _Reader:
         start = self._at
         try:
             value, self._at = _STRINGS.raw_decode(self._text, start)
-        except json.JSONDecodeError as error:
-            message = next(text for word, text in _STRING_ERRORS.items() if word in error.msg)
-            self._builder.stop(SYNTAX, error.pos, error.pos, message=message)
+        except json.JSONDecodeError:
+            self._stop_at_string(start)
         self._builder.scalar(value, start, self._at)
+
+    def _stop_at_string(self, start: int) -> NoReturn:
+        """Stop at what is wrong with a string that the decoder refuses."""
+        end = start + 1
+        while piece := _STRING_PIECE.match(self._text, end):
+            end = piece.end()
+        if self._text[end:] in ("", "\\"):
+            self._builder.stop(SYNTAX, start, start, message="the quote that opens here is never closed")
+        if self._text[end] == "\\":
+            self._builder.stop(SYNTAX, end, end + 2, message="this escape stands for no character")
+        message = "a string holds a line break or another control character; write it as an escape"
+        self._builder.stop(SYNTAX, end, end, message=message)
 
     def _word(self) -> None:
         """Read a number, a boolean or null."""

@@ -1,8 +1,19 @@
-"""The parser's complaints, in a user's words. The C and the pure-Python parser word theirs differently."""
+"""What is wrong with a text that is no YAML, read from the text itself at the places where the parser stopped.
+
+The parser's sentences are not read: the C parser and the pure-Python one word theirs differently, and so do their
+releases. What they agree on is the type of the error and its two marks. A ``ScannerError`` is about one token, and its
+context mark is where that token begins; a ``ParserError`` is about a token that cannot come next, and its context mark
+is where the mapping or list around it begins. Where there is no context, or it is at the problem itself, the problem
+is all that is known.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+
+from yaml.parser import ParserError
+from yaml.scanner import ScannerError
 
 from ebrule.rulefile.problems import quoted
 
@@ -15,82 +26,79 @@ SYNTAX: Final = "yaml-syntax"
 
 
 class _Explanation(NamedTuple):
-    """A complaint that holds one of ``words``; ``{line}`` is where the surrounding thing began."""
+    """``{line}`` is where the surrounding thing began."""
 
-    words: tuple[str, ...]
     message: str
     hint: str
 
 
-_EXPLANATIONS: Final = (
-    _Explanation(
-        ("mapping values are not allowed",),
+_TAB: Final = _Explanation("a tab stands where only spaces may", "put spaces in its place")
+_SUBSTITUTION: Final = _Explanation("a ${…} stands unquoted between brackets", 'put the text in double quotes: "${…}"')
+_NO_VALUE: Final = _Explanation(
+    "a value must stand here", "add the value, or quote the text if it begins with a special character"
+)
+_MORE_TEXT: Final = _Explanation(
+    "the document has ended, yet more text follows",
+    "check the brackets and the indentation; a rule file holds one rule",
+)
+_OPEN_QUOTE: Final = _Explanation("the quote that opens here is never closed", "add the closing quote")
+_NO_KEY: Final = _Explanation(
+    'this is neither "key: value" nor part of the value above',
+    'add ": " after the key, or indent the line further than the key above',
+)
+_BLOCK_TEXT: Final = _Explanation(
+    'after "|" or ">" the text must begin on the next line', "move the text to the next line and indent it, or quote it"
+)
+_TIGHT_COLON: Final = _Explanation(
+    'a ":" between brackets needs a space after it', "add the space, or quote the text that holds the colon"
+)
+_GENERAL_HINT: Final = "put texts in double quotes, and check the indentation"
+
+# By the character that the parser stopped at.
+_MISPLACED: Final = {
+    ":": _Explanation(
         'a ":" stands where no key can be',
         'quote a text that holds ": "; if this is a key, check its indentation and the line above',
     ),
-    _Explanation(
-        ("mapping keys are not allowed",),
-        'a "? " stands where no key can be',
-        "quote the text",
-    ),
-    _Explanation(
-        ("sequence entries are not allowed",),
+    "?": _Explanation('a "? " stands where no key can be', "quote the text"),
+    "-": _Explanation(
         'a "- " stands where no list item can be',
         "begin the list on a line of its own, or quote the text if it is none",
     ),
-    _Explanation(
-        ("',' or ']'",),
-        'the list that begins at line {line} goes on wrongly here: "," or "]" is missing',
-        'add it, or quote the text if it holds one of , [ ] { } or ": "',
+}
+_CANNOT_BEGIN: Final = frozenset("@`%|>")
+
+# By the first character of the mapping or list that does not go on so; what has none of them is a block.
+_SEPARATOR: Final = 'add it, or quote the text if it holds one of , [ ] { } or ": "'
+_BRACKETED: Final = {
+    "[": _Explanation('the list that begins at line {line} goes on wrongly here: "," or "]" is missing', _SEPARATOR),
+    "{": _Explanation(
+        'the mapping that begins at line {line} goes on wrongly here: "," or "}}" is missing', _SEPARATOR
     ),
-    _Explanation(
-        ("',' or '}'",),
-        'the mapping that begins at line {line} goes on wrongly here: "," or "}}" is missing',
-        'add it, or quote the text if it holds one of , [ ] { } or ": "',
-    ),
-    _Explanation(
-        ("did not find expected key", "expected <block end>", "'-' indicator"),
-        "this does not go on with the block that begins at line {line}",
-        "indent the entries of a block alike; after a closing quote nothing may follow",
-    ),
-    _Explanation(
-        ("unexpected ':'",),
-        'a ":" between brackets needs a space after it',
-        "add the space, or quote the text that holds the colon",
-    ),
-    _Explanation(
-        ("node content",),
-        "a value must stand here",
-        "add the value, or quote the text if it begins with a special character",
-    ),
-    _Explanation(
-        ("<document start>",),
-        "the document has ended, yet more text follows",
-        "check the brackets and the indentation; a rule file holds one rule",
-    ),
-    _Explanation(
-        ("chomping or indentation", "indentation indicator", "comment or line break", "comment or a line"),
-        'after "|" or ">" the text must begin on the next line',
-        "move the text to the next line and indent it, or quote it",
-    ),
-)
-# These are told by where the thing began, not by where the parser gave up.
-_UNFINISHED: Final = (
-    _Explanation(
-        ("unexpected end of stream", "unexpected document"),
-        "the quote that opens here is never closed",
-        "add the closing quote",
-    ),
-    _Explanation(
-        ("could not find expected ':'",),
-        'this is neither "key: value" nor part of the value above',
-        'add ": " after the key, or indent the line further than the key above',
-    ),
+}
+_BLOCK: Final = _Explanation(
+    "this does not go on with the block that begins at line {line}",
+    "indent the entries of a block alike; after a closing quote nothing may follow",
 )
 
-# What would be refused if it were well-formed, too, by the end of the context and by its first character.
-_REFUSED_ANYHOW: Final = (" tag", " alias", " anchor", " directive")
-_BY_SIGN: Final = {"!": "tag", "*": "alias", "&": "alias", "%": "directive"}
+# What would be refused if it were well-formed, too.
+_REFUSED_ANYHOW: Final = {"!": "tag", "*": "alias", "&": "alias"}
+
+# What may stand between the quotes, piece by piece.
+_QUOTED: Final = {
+    "'": re.compile(r"[^']+|''"),
+    '"': re.compile(
+        r"""[^"\\]+ | \\(?: [0abt\tnvfre "/\\N_LP] | \r\n | [\r\n]
+        | x[0-9a-fA-F]{2} | u(?![dD][89a-fA-F])[0-9a-fA-F]{4} | U00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4} )""",
+        re.VERBOSE,
+    ),
+}
+
+
+def beginning(error: yaml.MarkedYAMLError) -> int:
+    """Return the offset at which that begins which an error is about: before it, the text may be right."""
+    mark = error.context_mark or error.problem_mark
+    return mark.index if mark else 0
 
 
 def stop_at_error(error: yaml.MarkedYAMLError, text: str, builder: Builder) -> NoReturn:
@@ -99,42 +107,81 @@ def stop_at_error(error: yaml.MarkedYAMLError, text: str, builder: Builder) -> N
     Raises:
         Stop: Always.
     """
-    complaint, context = error.problem or "", error.context or ""
-    at = error.problem_mark.index if error.problem_mark else 0
-    beginning = error.context_mark or error.problem_mark
-    begin, line = (beginning.index, beginning.line + 1) if beginning else (0, 1)
-    if context.endswith(_REFUSED_ANYHOW) or "tag handle" in complaint:
-        word = text[begin:].split(maxsplit=1)[0]
-        builder.stop(_BY_SIGN[word[0]], begin, begin + len(word), text=quoted(word))
-    if "escape" in complaint or "hexdecimal" in complaint:
-        stop_at_escape(text, at, builder)
-    for explanation in _UNFINISHED:
-        if any(words in complaint for words in explanation.words):
-            builder.stop(SYNTAX, begin, begin, message=explanation.message, hint=explanation.hint)
-    message, hint = _explain(complaint, text[max(0, at - 1) : at + 1], at, line)
-    builder.stop(SYNTAX, at, at, message=message, hint=hint)
+    begin = beginning(error)
+    at = error.problem_mark.index if error.problem_mark else begin
+    if isinstance(error, ScannerError) or begin == at:
+        _refuse_anyhow(text, begin, builder)
+    if isinstance(error, ScannerError) and begin < at:
+        _stop_in_token(text, begin, at, builder)
+    if isinstance(error, ParserError) and error.context_mark and begin < at:
+        around = _BRACKETED.get(text[begin], _BLOCK) if builder.in_brackets else _BLOCK  # a block's key may be a list
+        around = around._replace(message=around.message.format(line=error.context_mark.line + 1))
+        _stop(_SUBSTITUTION if text[at - 1 : at + 1] == "${" else around, at, builder)
+    _stop(_explain(error, text[at : at + 1]), at, builder)
 
 
-def stop_at_escape(text: str, at: int, builder: Builder) -> NoReturn:
-    r"""Report the escape sequence whose backslash stands before an offset.
+def stop_at_escape(start: int, builder: Builder) -> NoReturn:
+    r"""Report the escape sequence whose backslash stands at an offset.
 
     Raises:
         Stop: Always.
     """
-    start = text.rfind("\\", 0, at + 1)
     hint = r"write the character itself; for a backslash write \\ or use single quotes"
     builder.stop("invalid-escape", start, start + 2, what="this escape", hint=hint)
 
 
-def _explain(complaint: str, around: str, at: int, line: int) -> tuple[str, str]:
-    """What to say, and what to do; ``around`` is the character complained of, after the one before it."""
-    if around == "${" and at:
-        return "a ${…} stands unquoted between brackets", 'put the text in double quotes: "${…}"'
-    if "tab character" in complaint or ("start any token" in complaint and around.endswith("\t")):
-        return "a tab stands where only spaces may", "put spaces in its place"
-    if "start any token" in complaint:
-        return f"an unquoted text cannot begin with {quoted(around[-1:])}", "put the text in double quotes"
-    for explanation in _EXPLANATIONS:
-        if any(words in complaint for words in explanation.words):
-            return explanation.message.format(line=line), explanation.hint
-    return f"this is not YAML: {complaint}", "put texts in double quotes, and check the indentation"
+def _stop(explanation: _Explanation, at: int, builder: Builder) -> NoReturn:
+    builder.stop(SYNTAX, at, at, **explanation._asdict())
+
+
+def _refuse_anyhow(text: str, begin: int, builder: Builder) -> None:
+    """Report a tag, an alias, an anchor or a directive as such, however it goes on."""
+    sign = text[begin : begin + 1]
+    begins_line = begin == 0 or text[begin - 1] in "\r\n"
+    kind = "directive" if sign == "%" and begins_line else _REFUSED_ANYHOW.get(sign)
+    if kind:
+        word = text[begin:].split(maxsplit=1)[0]
+        builder.stop(kind, begin, begin + len(word), text=quoted(word))
+
+
+def _stop_in_token(text: str, begin: int, at: int, builder: Builder) -> NoReturn:
+    """Report a token that begins at one offset and is wrong at a later one."""
+    opener, found = text[begin], text[at : at + 1]
+    if found == "\t":
+        _stop(_TAB, at, builder)
+    if pieces := _QUOTED.get(opener):
+        _stop_at_quote(text, begin, at, pieces, builder)
+    if opener in "|>":
+        _stop(_BLOCK_TEXT, at, builder)
+    if found == ":" and text[at + 1 : at + 2] in tuple(",[]{}?"):
+        _stop(_TIGHT_COLON, at, builder)
+    _stop(_NO_KEY, begin, builder)
+
+
+def _stop_at_quote(text: str, begin: int, at: int, pieces: re.Pattern[str], builder: Builder) -> NoReturn:
+    """Report what is wrong with a text in quotes, of which the parser read the part up to ``at``."""
+    end = begin + 1
+    while piece := pieces.match(text, end, at):
+        end = piece.end()
+    stopped_at = text[end : end + 1]
+    if stopped_at == "\\":
+        stop_at_escape(end, builder)
+    is_closed = end < at and stopped_at == text[begin]
+    _stop(_NO_KEY if is_closed else _OPEN_QUOTE, begin, builder)
+
+
+def _explain(error: yaml.MarkedYAMLError, found: str) -> _Explanation:
+    """Explain an error of which nothing is known but the character that it is at."""
+    if found == "\t":
+        return _TAB
+    if isinstance(error, ParserError) and error.context_mark is None:  # nothing is open any more
+        return _MORE_TEXT
+    if found in _MISPLACED:
+        return _MISPLACED[found]
+    if isinstance(error, ParserError):
+        return _NO_VALUE
+    if found in _CANNOT_BEGIN:
+        return _Explanation(f"an unquoted text cannot begin with {quoted(found)}", "put the text in double quotes")
+    # The parser's own words, for whoever searches for them.
+    detail = f"; the parser says {quoted(error.problem)}" if error.problem else ""
+    return _Explanation(f"this is not YAML{detail}", _GENERAL_HINT)

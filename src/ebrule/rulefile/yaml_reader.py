@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
+from yaml.scanner import ScannerError
 
 from ebrule.rulefile.builder import Stop
 from ebrule.rulefile.problems import quoted
 from ebrule.rulefile.scalars import clear_ways, kind_of
-from ebrule.rulefile.yaml_errors import stop_at_error, stop_at_escape
+from ebrule.rulefile.yaml_errors import beginning, stop_at_error, stop_at_escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,15 +73,38 @@ def _check_text(text: str, builder: Builder) -> None:
 
 def _events(text: str, builder: Builder) -> Iterator[Any]:
     """The parser's events; its errors become problems."""
+    told = 0
+    try:
+        for event in _parsed(text, builder):
+            told += 1
+            yield event
+    except yaml.MarkedYAMLError as error:
+        if isinstance(error, ScannerError):
+            # It is ahead of the events: what it has passed over may be wrong too, or too deep already.
+            yield from islice(_events_of_start(text[: beginning(error)], builder), told, None)
+        stop_at_error(error, text, builder)
+
+
+def _events_of_start(text: str, builder: Builder) -> Iterator[Any]:
+    """The events of the beginning of a text, without those that only its end brings about."""
+    held: list[Any] = []
+    with contextlib.suppress(yaml.MarkedYAMLError):
+        for event in _parsed(text, builder):
+            held.append(event)
+            if event.start_mark.index < event.end_mark.index:
+                yield from held
+                held.clear()
+
+
+def _parsed(text: str, builder: Builder) -> Iterator[Any]:
+    """The parser's events but for the last one; raises its errors."""
     loader = _LOADER(text)
     try:
         while not isinstance(event := loader.get_event(), yaml.StreamEndEvent):
             yield event
-    except yaml.MarkedYAMLError as error:
-        stop_at_error(error, text, builder)
     except (ValueError, OverflowError):
         # The pure-Python parser leaves it to chr() to refuse "\U00110000"; the C one looks itself.
-        stop_at_escape(text, loader.get_mark().index, builder)
+        stop_at_escape(text.rindex("\\", 0, loader.get_mark().index), builder)
     finally:
         loader.dispose()
 

@@ -216,7 +216,7 @@ def eventbridge_with(contract: Contract) -> Kind:
         limits=partial(_limits, contract),
         references=partial(_references, contract),
         conditions=routing_conditions,
-        steps_by_one=True,
+        version_increments_by_one=True,
         constraints={
             "priority": {"minimum": contract.min_priority, "maximum": contract.max_priority},
             "conditions": {"maxItems": contract.max_conditions},

@@ -115,7 +115,7 @@ class Kind(NamedTuple):
         related: by the id of a limit that several top-level fields break together, these fields.
         references: what must exist in the org for a rule of that id, or of one that is not told.
         conditions: what an event is asked; in the place of what cannot be asked here, the problem with it.
-        steps_by_one: whether each applied PUT raises the version by exactly one.
+        version_increments_by_one: whether each applied PUT raises the version by exactly one.
         read_only: fields that the org keeps itself.
         listing: path of the list of all rules, where the API has one.
         immutable: dotted paths that an update cannot change, each with what to do instead.
@@ -138,7 +138,7 @@ class Kind(NamedTuple):
     references: Callable[[Data, str | None], list[Reference]]
     conditions: Callable[[Data], Iterable[Condition | Problem]]
     related: Mapping[str, tuple[str, ...]] = {}
-    steps_by_one: bool = False
+    version_increments_by_one: bool = False
     read_only: frozenset[str] = READ_ONLY
     listing: str | None = None
     immutable: Mapping[str, str] = {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from ebrule.rules.changes import canonical, equal
+from ebrule.rules.equivalence import canonical, equivalent
 from ebrule.rules.kind import value_at
 
 if TYPE_CHECKING:
@@ -111,4 +111,4 @@ def _says_the_same(shape: Shape, path: Path | None, before: Any, after: Any) -> 
     if path is None:
         return canonical(before) == canonical(after)
     one, other = (reduce(lambda value, name: {name: value}, reversed(path), side) for side in (before, after))
-    return equal(shape, one, other)
+    return equivalent(shape, one, other)

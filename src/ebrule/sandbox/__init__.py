@@ -16,6 +16,8 @@ test cannot share a mistake.
     integrations.py  the kind ``eventbridge-source``
     access.py        who calls, and may they? limits.py: how often?
     resources.py     versioned resources with compare-and-set, and the history of what was applied
+    storing.py       what an organization makes of the bodies that it stores
+    replica.py       what a GET shows that is answered by a replica behind the last writes
     database.py      the SQLite file, reset(); seed.py: its initial data
     bodies.py        request bodies, read strictly; validation.py: held against their models
     paging.py        lists in pages, and the parameters of a query

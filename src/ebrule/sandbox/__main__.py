@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from ebrule.sandbox.database import DatabaseError
 from ebrule.sandbox.server import serve
+from ebrule.sandbox.services import Config
+from ebrule.sandbox.storing import WAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,18 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        serve(
-            state_dir=options.state_dir,
-            host=options.host,
-            port=options.port,
-            latency_ms=options.latency_ms,
-            faults=options.fault,
-            rate_limit=options.rate_limit,
-            token_seconds=options.token_seconds,
-            client=tuple(options.client) if options.client else None,
-            on_ready=_announce,
-            lifeline=options.lifeline,
-        )
+        serve(_config(options), host=options.host, port=options.port, on_ready=_announce, lifeline=options.lifeline)
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -44,6 +35,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
+
+
+def _config(options: argparse.Namespace) -> Config:
+    return Config(
+        options.state_dir,
+        latency_ms=options.latency_ms,
+        faults=options.fault,
+        rate_limit=options.rate_limit,
+        token_seconds=options.token_seconds,
+        client=tuple(options.client) if options.client else None,
+        stores=options.stores,
+        echoes=options.echoes,
+        org_id=options.org_id,
+        authors=options.authors,
+        replica_lag=options.replica_lag,
+        replicas=options.replicas,
+    )
 
 
 def _announce(url: str) -> None:
@@ -63,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate-limit", type=int, default=300, help="requests a minute for each token; 0: none")
     parser.add_argument("--token-seconds", type=int, default=86_400, help="for how long a token is good")
     parser.add_argument("--client", nargs=2, metavar=("ID", "SECRET"), help="the OAuth client with every scope")
+    parser.add_argument("--stores", action="append", default=[], metavar="WAY[,WAY…]", help=", ".join(WAYS))
+    parser.add_argument("--echoes", action="store_true", help="reply to a write with what was sent")
+    parser.add_argument("--org-id", metavar="UUID", help="the organization of all clients but sandbox-other")
+    parser.add_argument("--authors", choices=("all", "none"), help="kinds whose replies have createdBy, modifiedBy")
+    parser.add_argument("--replica-lag", type=int, default=0, metavar="READS", help="reads that miss the last write")
+    parser.add_argument("--replicas", type=int, default=1, metavar="COUNT", help="how many answer; the first one lags")
     parser.add_argument("--lifeline", action="store_true", help="stop at the end of standard input")
     return parser
 

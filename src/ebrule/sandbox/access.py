@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ebrule.sandbox import limits, tokens
 from ebrule.sandbox.replies import ApiError, Detail
+from ebrule.sandbox.resources import Resources
 from ebrule.sandbox.services import services_of
 from ebrule.sandbox.trace import trace_of
 
@@ -27,6 +28,7 @@ class Caller:
     client_id: str
     scopes: frozenset[str]
     expires: float
+    resources: Resources
 
 
 async def authorize(request: Request, need: Need | None = None) -> Caller:
@@ -39,10 +41,10 @@ async def authorize(request: Request, need: Need | None = None) -> Caller:
     Raises:
         ApiError: 401 without a good token, 429 past the limit, 403 without the scope.
     """
-    token = _bearer_token(request)
-    caller, usage = await run_in_threadpool(_admit, services_of(request), token)
+    token, trace = _bearer_token(request), trace_of(request.scope)
+    caller, usage = await run_in_threadpool(_admit, services_of(request), token, trace.request_id)
     if usage:
-        trace_of(request.scope).headers.update(usage.headers())
+        trace.headers.update(usage.headers())
         usage.check()
     if need and caller.scopes.isdisjoint(need.scopes):
         raise ApiError(
@@ -68,7 +70,7 @@ def _bearer_token(request: Request) -> str:
     return token.strip()
 
 
-def _admit(services: Services, token: str) -> tuple[Caller, limits.Usage | None]:
+def _admit(services: Services, token: str, request_id: str | None) -> tuple[Caller, limits.Usage | None]:
     now = time.time()
     allowed = services.config.rate_limit
     with services.database.write() as connection:
@@ -76,4 +78,5 @@ def _admit(services: Services, token: str) -> tuple[Caller, limits.Usage | None]
         if grant is None or grant.expires <= now:
             raise ApiError(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
         usage = limits.count(connection, grant.digest, allowed=allowed, now=now) if allowed else None
-    return Caller(grant.client_id, grant.scopes, grant.expires), usage
+    resources = Resources(services.database, services.config, grant.org, grant.client_id, request_id)
+    return Caller(grant.client_id, grant.scopes, grant.expires, resources), usage

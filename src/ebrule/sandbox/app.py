@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
@@ -13,7 +15,19 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ebrule.sandbox import eventbridge, flows, health, identity, integrations, replies, testmode, tokens, triggers
+from ebrule.sandbox import (
+    eventbridge,
+    flows,
+    health,
+    identity,
+    integrations,
+    replies,
+    seed,
+    storing,
+    testmode,
+    tokens,
+    triggers,
+)
 from ebrule.sandbox.database import Database
 from ebrule.sandbox.faults import FaultMiddleware, parse
 from ebrule.sandbox.openapi import document
@@ -40,6 +54,13 @@ class _LatencyMiddleware:
         await self._app(scope, receive, send)
 
 
+def _org_id(text: str | None) -> str | None:
+    try:
+        return text and str(uuid.UUID(text))
+    except ValueError:
+        raise ValueError(f"invalid organization id: {text!r} (a UUID, such as {seed.ORGANIZATION})") from None
+
+
 def openapi_document() -> dict[str, Any]:
     """Give the OpenAPI document of everything that a sandbox serves."""
     return document([operation for feature in _FEATURES for operation in feature.OPERATIONS])
@@ -58,11 +79,15 @@ def create_app(config: Config) -> Starlette:
         config: How it behaves.
 
     Raises:
-        ValueError: A fault specification is wrong.
+        ValueError: A fault specification is wrong, a way to store is unknown, the organization's id is no UUID, or a
+            number is out of range.
         DatabaseError: The state file cannot be used.
         OSError: The state folder or file cannot be made.
     """
     faults = [parse(text) for text in config.faults]
+    config = replace(config, stores=storing.names_in(config.stores), org_id=_org_id(config.org_id))
+    if config.replica_lag < 0 or config.replicas < 1:
+        raise ValueError(f"invalid replicas: {config.replicas} with a lag of {config.replica_lag} reads")
     database = Database(config.state_dir)
     app = Starlette(
         routes=[

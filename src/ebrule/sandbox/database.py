@@ -18,9 +18,10 @@ FILE_NAME: Final = "sandbox.sqlite3"
 
 _BUSY_SECONDS: Final = 10.0
 _KEPT_REQUESTS: Final = 100_000
-_SCHEMA_VERSION: Final = 2
+_SCHEMA_VERSION: Final = 5
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS resources (
+        org TEXT NOT NULL,
         kind TEXT NOT NULL,
         id TEXT NOT NULL,
         version INTEGER NOT NULL,
@@ -29,20 +30,33 @@ _SCHEMA: Final = (
         created_by TEXT NOT NULL,
         modified TEXT NOT NULL,
         modified_by TEXT NOT NULL,
-        PRIMARY KEY (kind, id)
+        PRIMARY KEY (org, kind, id)
     )""",
-    # One row for each applied PUT. UNIQUE: a version has one child, even if the code were wrong.
+    # One row for each applied PUT: what was sent, and the body that was stored of it, both without the read-only
+    # fields. UNIQUE: a version has one child, even if the code were wrong.
     """CREATE TABLE IF NOT EXISTS history (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        org TEXT NOT NULL,
         kind TEXT NOT NULL,
         id TEXT NOT NULL,
         parent INTEGER NOT NULL,
         version INTEGER NOT NULL,
+        sent TEXT NOT NULL,
         body TEXT NOT NULL,
         time TEXT NOT NULL,
         client_id TEXT NOT NULL,
         request_id TEXT,
-        UNIQUE (kind, id, parent)
+        UNIQUE (org, kind, id, parent)
+    )""",
+    # One row for each write that some reads do not show yet: the state before it, as JSON, NULL where there was none.
+    """CREATE TABLE IF NOT EXISTS lagging (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        org TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        state TEXT,
+        lag INTEGER NOT NULL,
+        reads INTEGER NOT NULL DEFAULT 0
     )""",
     # status is NULL where the client was never answered.
     """CREATE TABLE IF NOT EXISTS requests (
@@ -57,6 +71,7 @@ _SCHEMA: Final = (
     )""",
     """CREATE TABLE IF NOT EXISTS tokens (
         digest TEXT PRIMARY KEY,
+        org TEXT NOT NULL,
         client_id TEXT NOT NULL,
         scopes TEXT NOT NULL,
         expires REAL NOT NULL,
@@ -64,8 +79,8 @@ _SCHEMA: Final = (
         window_count INTEGER NOT NULL DEFAULT 0
     )""",
 )
-_ALL_TABLES: Final = ("resources", "history", "requests", "tokens")
-_DATA_TABLES: Final = ("resources", "history", "requests")
+_DATA_TABLES: Final = ("resources", "history", "lagging", "requests")
+_ALL_TABLES: Final = (*_DATA_TABLES, "tokens")
 
 
 class DatabaseError(Exception):
@@ -112,8 +127,19 @@ class Database:
             self._connection.close()
 
 
+def fill(connection: sqlite3.Connection, org: str) -> None:
+    """Give an organization its initial data, unless it has some; call it inside a write transaction."""
+    if connection.execute("SELECT 1 FROM resources WHERE org = ?", (org,)).fetchone():
+        return
+    connection.executemany(
+        "INSERT INTO resources (org, kind, id, version, body, created, created_by, modified, modified_by)"
+        " VALUES (:org, :kind, :id, :version, :body, :time, :author, :time, :author)",
+        ({"org": org, **row} for row in seed.rows()),
+    )
+
+
 def reset(state_dir: Path) -> None:
-    """Put the initial data back: resources, history and request log, in one transaction.
+    """Put the initial data of every organization back: resources, history and request log, in one transaction.
 
     Servers may be running on the state; they see the change with their next request. Tokens stay valid,
     unless the file was written by another version of the sandbox.
@@ -131,6 +157,8 @@ def reset(state_dir: Path) -> None:
         for table in _DATA_TABLES if known else _ALL_TABLES:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         _create(connection)
+        for (org,) in connection.execute("SELECT DISTINCT org FROM tokens").fetchall():
+            fill(connection, org)
 
 
 @contextlib.contextmanager
@@ -203,9 +231,5 @@ def _prepare(connection: sqlite3.Connection) -> None:
 def _create(connection: sqlite3.Connection) -> None:
     for statement in _SCHEMA:
         connection.execute(statement)
-    connection.executemany(
-        "INSERT INTO resources (kind, id, version, body, created, created_by, modified, modified_by)"
-        " VALUES (:kind, :id, :version, :body, :time, :author, :time, :author)",
-        seed.rows(),
-    )
+    fill(connection, seed.ORGANIZATION)
     connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")

@@ -11,13 +11,11 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ebrule.sandbox import resources, scopes, seed
+from ebrule.sandbox import scopes, seed, storing
 from ebrule.sandbox.access import authorize
 from ebrule.sandbox.bodies import read_json_object
 from ebrule.sandbox.openapi import ID_PATTERN, Operation
 from ebrule.sandbox.replies import Detail
-from ebrule.sandbox.services import services_of
-from ebrule.sandbox.trace import trace_of
 from ebrule.sandbox.validation import Open, Text, Version, details_of, refuse_if_any
 
 if TYPE_CHECKING:
@@ -26,8 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from ebrule.sandbox.access import Caller
-    from ebrule.sandbox.database import Database
+    from ebrule.sandbox.resources import Resource, Resources
 
 MAX_CONDITIONS: Final = 15
 MAX_EXPRESSION_CHARACTERS: Final = 1000
@@ -120,46 +117,37 @@ class TargetEntity(Open):
 
 class _RuleEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
-        await authorize(request, scopes.RULE_READ)
-        database = services_of(request).database
-        rule = await run_in_threadpool(resources.read, database, seed.RULE, request.path_params["id"])
-        return _rule_response(rule)
+        caller = await authorize(request, scopes.RULE_READ)
+        rule = await run_in_threadpool(caller.resources.read_replica, seed.RULE, request.path_params["id"])
+        return _rule_response(caller.resources, rule)
 
     async def put(self, request: Request) -> Response:
         caller = await authorize(request, scopes.RULE_WRITE)
         body = await read_json_object(request)
-        rule = await run_in_threadpool(_replace, request, body, caller)
-        return _rule_response(rule)
+        rule = await run_in_threadpool(_replace, caller.resources, request.path_params["id"], body)
+        return _rule_response(caller.resources, rule)
 
 
 async def _read_target(request: Request) -> Response:
-    await authorize(request, scopes.RULE_READ)
-    database = services_of(request).database
-    target = await run_in_threadpool(resources.read, database, seed.TARGET, request.path_params["id"])
+    caller = await authorize(request, scopes.RULE_READ)
+    target = await run_in_threadpool(caller.resources.read, seed.TARGET, request.path_params["id"])
     self_uri = _TARGET_PATH.format(id=target.id)
     return JSONResponse({"id": target.id, **target.body, "selfUri": self_uri})
 
 
-def _rule_response(rule: resources.Resource) -> Response:
-    return JSONResponse({**rule.reply(_RULE_PATH.format(id=rule.id)), **rule.authorship()})
+def _rule_response(resources: Resources, rule: Resource) -> Response:
+    return JSONResponse(resources.reply(seed.RULE, rule, _RULE_PATH.format(id=rule.id)))
 
 
-def _replace(request: Request, body: dict[str, Any], caller: Caller) -> resources.Resource:
-    database = services_of(request).database
-    present = resources.read(database, seed.RULE, request.path_params["id"])
-    refuse_if_any(_problems(database, body, present), "rule")
-    return resources.replace(
-        database,
-        seed.RULE,
-        present.id,
-        body,
-        client_id=caller.client_id,
-        request_id=trace_of(request.scope).request_id,
-    )
+def _replace(resources: Resources, rule_id: str, body: dict[str, Any]) -> Resource:
+    present = resources.read(seed.RULE, rule_id)
+    checked = storing.completed(resources.config.stores, seed.RULE, body)
+    refuse_if_any(_problems(resources, checked, present), "rule")
+    return resources.replace(seed.RULE, present.id, body)
 
 
-def _problems(database: Database, body: dict[str, Any], present: resources.Resource) -> Iterator[Detail]:
-    name = present.body["name"]
+def _problems(resources: Resources, body: dict[str, Any], present: Resource) -> Iterator[Detail]:
+    name = present.body.get("name")
     try:
         rule = RuleUpdate.model_validate(body)
     except ValidationError as error:
@@ -167,7 +155,7 @@ def _problems(database: Database, body: dict[str, Any], present: resources.Resou
         return
     if _expression_characters(body["conditions"]) > MAX_EXPRESSION_CHARACTERS:
         yield Detail("expressions.too.long", "conditions", present.id, name)
-    unknown = resources.missing(database, seed.TARGET, [target.id for target in rule.targets])
+    unknown = resources.missing(seed.TARGET, [target.id for target in rule.targets])
     for index, target in enumerate(rule.targets):
         if target.id in unknown:
             yield Detail("target.not.found", f"targets[{index}].id", target.id)

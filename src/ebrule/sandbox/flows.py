@@ -8,19 +8,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ebrule.sandbox import resources, scopes, seed
+from ebrule.sandbox import scopes, seed
 from ebrule.sandbox.access import authorize
 from ebrule.sandbox.openapi import Operation, Parameter
 from ebrule.sandbox.paging import boolean_parameter
 from ebrule.sandbox.replies import ApiError
-from ebrule.sandbox.services import services_of
 from ebrule.sandbox.validation import Open
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from ebrule.sandbox.database import Database
+    from ebrule.sandbox.resources import Resources
 
 _PATH: Final = "/api/v2/flows/{id}"
 
@@ -48,11 +47,11 @@ class Flow(Open):
 
 
 async def _read_flow(request: Request) -> Response:
-    await authorize(request, scopes.FLOW_READ)
+    caller = await authorize(request, scopes.FLOW_READ)
     wants_deleted = boolean_parameter(request, "deleted")
     flow_id = request.path_params["id"]
     try:
-        flow = await run_in_threadpool(resources.read, services_of(request).database, seed.FLOW, flow_id)
+        flow = await run_in_threadpool(caller.resources.read, seed.FLOW, flow_id)
     except ApiError:
         raise ApiError(404, "Could not find flow with specified ID.", "architect.flow.not.found") from None
     if flow.body["deleted"] and not wants_deleted:
@@ -60,10 +59,10 @@ async def _read_flow(request: Request) -> Response:
     return JSONResponse({"id": flow.id, **flow.body, "selfUri": _PATH.format(id=flow.id)})
 
 
-def problems(database: Database, flow_id: str) -> list[str]:
+def problems(resources: Resources, flow_id: str) -> list[str]:
     """Tell why a trigger could not start a flow, in words; nothing if it could."""
     try:
-        flow: dict[str, Any] = resources.read(database, seed.FLOW, flow_id).body
+        flow: dict[str, Any] = resources.read(seed.FLOW, flow_id).body
     except ApiError:
         return [f"There is no flow {flow_id}."]
     found = {

@@ -12,12 +12,14 @@ from starlette.routing import Route
 from ebrule.sandbox.access import authorize
 from ebrule.sandbox.clock import written
 from ebrule.sandbox.openapi import Operation
-from ebrule.sandbox.seed import ORGANIZATION
+from ebrule.sandbox.seed import organization_name
 from ebrule.sandbox.validation import Open
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from ebrule.sandbox.access import Caller
 
 _TOKEN_PATH: Final = "/api/v2/tokens/me"  # noqa: S105 - a path, no secret
 _ORGANIZATION_PATH: Final = "/api/v2/organizations/me"
@@ -64,13 +66,17 @@ class Organization(NamedEntity):
     self_uri: str
 
 
+def _organization_of(caller: Caller) -> dict[str, str]:
+    return {"id": caller.resources.org, "name": organization_name(caller.resources.org)}
+
+
 async def _read_token(request: Request) -> Response:
     caller = await authorize(request)
-    scopes = sorted(caller.scopes)
+    scopes, organization = sorted(caller.scopes), _organization_of(caller)
     return JSONResponse(
         {
-            "organization": ORGANIZATION,
-            "homeOrganization": ORGANIZATION,
+            "organization": organization,
+            "homeOrganization": organization,
             "authorizedScope": scopes,
             "dateTokenIdles": written(datetime.fromtimestamp(caller.expires, timezone.utc)),
             "OAuthClient": {
@@ -79,17 +85,17 @@ async def _read_token(request: Request) -> Response:
                 "authorizedGrantType": "CLIENT-CREDENTIALS",
                 "scope": scopes,
                 "state": "active",
-                "organization": ORGANIZATION,
+                "organization": organization,
             },
         }
     )
 
 
 async def _read_organization(request: Request) -> Response:
-    await authorize(request)
+    organization = _organization_of(await authorize(request))
     return JSONResponse(
         {
-            **ORGANIZATION,
+            **organization,
             "defaultLanguage": "en-us",
             "defaultCountryCode": "US",
             "domain": "sandbox",
@@ -97,7 +103,7 @@ async def _read_organization(request: Request) -> Response:
             "version": 1,
             "state": "active",
             "productPlatform": "GenesysCloud",
-            "selfUri": f"/api/v2/organizations/{ORGANIZATION['id']}",
+            "selfUri": f"/api/v2/organizations/{organization['id']}",
         }
     )
 

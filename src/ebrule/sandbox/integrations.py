@@ -11,13 +11,12 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ebrule.sandbox import resources, scopes, seed
+from ebrule.sandbox import scopes, seed, storing
 from ebrule.sandbox.access import authorize
 from ebrule.sandbox.bodies import read_json_object
 from ebrule.sandbox.openapi import Operation
 from ebrule.sandbox.replies import Detail
-from ebrule.sandbox.services import services_of
-from ebrule.sandbox.trace import trace_of
+from ebrule.sandbox.resources import Conflict
 from ebrule.sandbox.validation import Open, Text, Version, details_of, refuse_if_any
 
 if TYPE_CHECKING:
@@ -26,16 +25,13 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from ebrule.sandbox.access import Caller
-    from ebrule.sandbox.resources import Resource
+    from ebrule.sandbox.resources import Resource, Resources
 
 EVENTBRIDGE_SOURCE: Final = "amazon-eventbridge-source"
 
 _PATH: Final = "/api/v2/integrations/{id}"
 _CONFIGURATION_PATH: Final = f"{_PATH}/config/current"
-_CONFLICT: Final = resources.Conflict(
-    "version.conflict", "Integration configuration update failed due to version conflict."
-)
+_CONFLICT: Final = Conflict("version.conflict", "Integration configuration update failed due to version conflict.")
 
 
 class IntegrationType(Open):
@@ -85,13 +81,13 @@ class IntegrationConfiguration(ConfigurationUpdate):
 
 
 async def _read_integration(request: Request) -> Response:
-    await authorize(request, scopes.INTEGRATION_READ)
-    integration, configuration = await run_in_threadpool(_find, request)
+    caller = await authorize(request, scopes.INTEGRATION_READ)
+    integration, configuration = await run_in_threadpool(_find, caller.resources, request.path_params["id"])
     uri = _CONFIGURATION_PATH.format(id=integration.id)
     return JSONResponse(
         {
             "id": integration.id,
-            "name": configuration.body["name"],
+            "name": configuration.body.get("name", ""),
             **integration.body,
             "config": {"current": {"id": "current", "selfUri": uri}},
             "selfUri": _PATH.format(id=integration.id),
@@ -101,43 +97,37 @@ async def _read_integration(request: Request) -> Response:
 
 class _ConfigurationEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
-        await authorize(request, scopes.INTEGRATION_READ)
-        _, configuration = await run_in_threadpool(_find, request)
-        return _configuration_response(configuration)
+        caller = await authorize(request, scopes.INTEGRATION_READ)
+        configuration = await run_in_threadpool(
+            caller.resources.read_replica, seed.CONFIGURATION, request.path_params["id"]
+        )
+        return _configuration_response(caller.resources, configuration)
 
     async def put(self, request: Request) -> Response:
         caller = await authorize(request, scopes.INTEGRATION_EDIT)
         body = await read_json_object(request)
-        return _configuration_response(await run_in_threadpool(_replace, request, body, caller))
+        configuration = await run_in_threadpool(_replace, caller.resources, request.path_params["id"], body)
+        return _configuration_response(caller.resources, configuration)
 
 
-def _configuration_response(configuration: Resource) -> Response:
+def _configuration_response(resources: Resources, configuration: Resource) -> Response:
     uri = _CONFIGURATION_PATH.format(id=configuration.id)
-    return JSONResponse({**configuration.reply(uri), "id": "current"})
+    return JSONResponse({**resources.reply(seed.CONFIGURATION, configuration, uri), "id": "current"})
 
 
-def _find(request: Request) -> tuple[Resource, Resource]:
-    database, integration_id = services_of(request).database, request.path_params["id"]
-    integration = resources.read(database, seed.INTEGRATION, integration_id)
-    return integration, resources.read(database, seed.CONFIGURATION, integration_id)
+def _find(resources: Resources, integration_id: str) -> tuple[Resource, Resource]:
+    return resources.read(seed.INTEGRATION, integration_id), resources.read(seed.CONFIGURATION, integration_id)
 
 
-def _replace(request: Request, body: dict[str, Any], caller: Caller) -> Resource:
-    integration, present = _find(request)
-    refuse_if_any(_problems(body, integration, present), "configuration")
-    return resources.replace(
-        services_of(request).database,
-        seed.CONFIGURATION,
-        present.id,
-        body,
-        client_id=caller.client_id,
-        request_id=trace_of(request.scope).request_id,
-        conflict=_CONFLICT,
-    )
+def _replace(resources: Resources, integration_id: str, body: dict[str, Any]) -> Resource:
+    integration, present = _find(resources, integration_id)
+    checked = storing.completed(resources.config.stores, seed.CONFIGURATION, body)
+    refuse_if_any(_problems(checked, integration, present), "configuration")
+    return resources.replace(seed.CONFIGURATION, present.id, body, conflict=_CONFLICT)
 
 
 def _problems(body: dict[str, Any], integration: Resource, present: Resource) -> Iterator[Detail]:
-    name = present.body["name"]
+    name = present.body.get("name")
     try:
         ConfigurationUpdate.model_validate(body)
     except ValidationError as error:

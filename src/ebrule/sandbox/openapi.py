@@ -21,7 +21,8 @@ _DESCRIPTION: Final = (
     "A local Genesys Cloud for event-routing rules. The resources under /api/v2/eventbridge and /api/v2/health are "
     "those of the EventBridge routing rule contract; they are not part of the public Genesys Cloud API definition. "
     "All others are. "
-    "The well-known client is `sandbox` with the secret `sandbox-secret`."
+    "The well-known client is `sandbox` with the secret `sandbox-secret`; `sandbox-other`, with the same secret, "
+    "belongs to another organization with resources of its own."
 )
 _ERRORS: Final = {
     400: "A parameter is wrong, or the body is no valid JSON, or breaks the rules of the resource; `details` name the"

@@ -15,8 +15,11 @@ FLOW: Final = "flow"
 INTEGRATION: Final = "integration"
 CONFIGURATION: Final = "eventbridge-source"
 
-ORGANIZATION: Final = {"id": "5a0db0c5-7d4e-4c0c-9d4b-2f7f5f0e6a11", "name": "ebrule sandbox"}
-"""The organization that everything here belongs to."""
+ORGANIZATION: Final = "5a0db0c5-7d4e-4c0c-9d4b-2f7f5f0e6a11"
+"""The id of the organization that all clients but one belong to, unless another id is given."""
+
+OTHER_ORGANIZATION: Final = "c3f1b7a2-90d6-4e58-8a5d-6b2e4f7c9d22"
+"""The id of a second organization of the same region."""
 
 _AUTHOR: Final = "sandbox-seed"
 _TIME: Final = "2026-01-05T08:00:00.000Z"
@@ -246,8 +249,14 @@ _INTEGRATIONS: Final[dict[str, tuple[str, int, dict[str, Any]]]] = {
 }
 
 
+def organization_name(organization_id: str) -> str:
+    """Give the name of an organization."""
+    names = {ORGANIZATION: "ebrule sandbox", OTHER_ORGANIZATION: "ebrule sandbox, another org"}
+    return names.get(organization_id, f"ebrule sandbox {organization_id[:8]}")
+
+
 def rows() -> Iterator[dict[str, Any]]:
-    """Give each initial resource.
+    """Give each initial resource; those of all organizations are alike.
 
     Yields:
         ``kind``, ``id``, ``version``, ``body`` (JSON), ``time`` (RFC 3339) and ``author`` (a client's id).

@@ -15,54 +15,44 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ebrule.sandbox.app import create_app
-from ebrule.sandbox.services import Config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable
     from types import FrameType
 
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from ebrule.sandbox.services import Config
 
 _GRACE_SECONDS: Final = 0.3
 _KEEP_ALIVE_SECONDS: Final = 75
 
 
 def serve(
+    config: Config,
     *,
-    state_dir: Path,
     host: str = "127.0.0.1",
     port: int = 0,
-    latency_ms: float = 0,
-    faults: Sequence[str] = (),
-    rate_limit: int = 300,
-    token_seconds: int = 86_400,
-    client: tuple[str, str] | None = None,
     on_ready: Callable[[str], None],
     lifeline: bool = False,
 ) -> None:
     """Serve a sandbox until SIGINT or SIGTERM, and come back within a second of it.
 
     Args:
-        state_dir: The folder of the state; any number of servers may share it.
+        config: How it behaves, and where it keeps its state.
         host: A loopback address, since the credentials are well known.
         port: The port; 0 takes a free one.
-        latency_ms: Milliseconds that every request waits first.
-        faults: Fault specifications, see ``faults.parse``.
-        rate_limit: Requests a minute for each token; 0 means no limit.
-        token_seconds: For how long a new token is good.
-        client: Id and secret of the OAuth client with every scope, in place of the well-known ones.
         on_ready: Called once with the URL, when connections are accepted.
         lifeline: Also stop at the end of standard input, and so with the process that holds its other end.
 
     Raises:
-        ValueError: The host is not loopback, or a fault specification is wrong.
+        ValueError: The host is not loopback, or something in ``config`` is wrong, see ``create_app``.
         OSError: The port is taken, or the state folder cannot be written.
         DatabaseError: The state file cannot be used.
     """
     listener = _bind(host, port)
     with contextlib.closing(listener):
-        app = create_app(Config(state_dir, latency_ms, faults, rate_limit, token_seconds, client))
+        app = create_app(config)
         with contextlib.closing(app.state.services.database):
             server = _Server(app, lambda: on_ready(_url(listener)))
             if lifeline:

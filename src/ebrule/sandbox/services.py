@@ -25,6 +25,13 @@ class Config:
         rate_limit: Requests a minute for each token; 0 means no limit.
         token_seconds: For how long a new token is good.
         client: Id and secret of the OAuth client with every scope, in place of the well-known ones.
+        stores: How it stores what it is sent: names of ways, see ``storing.WAYS``.
+        echoes: Whether the reply to a write shows what was sent, not what is stored.
+        org_id: The id, a UUID, of the organization of all clients but ``sandbox-other``, in place of the usual one.
+        authors: ``all`` or ``none``: the kinds whose replies say who made and changed a resource and when. None
+            means those of which the service tells it.
+        replica_lag: How many reads of a resource after each write still show the state before it.
+        replicas: How many replicas take turns in answering these reads; only the first one lags.
     """
 
     state_dir: Path
@@ -33,6 +40,12 @@ class Config:
     rate_limit: int = 300
     token_seconds: int = 86_400
     client: tuple[str, str] | None = None
+    stores: Sequence[str] = ()
+    echoes: bool = False
+    org_id: str | None = None
+    authors: str | None = None
+    replica_lag: int = 0
+    replicas: int = 1
 
 
 @dataclass(frozen=True)

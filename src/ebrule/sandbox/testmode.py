@@ -9,18 +9,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ebrule.sandbox import flows, matching, resources, scopes, seed
+from ebrule.sandbox import flows, matching, scopes, seed
 from ebrule.sandbox.access import authorize
 from ebrule.sandbox.bodies import parse_json, read_json
 from ebrule.sandbox.openapi import Operation
 from ebrule.sandbox.replies import ApiError, Detail
-from ebrule.sandbox.services import services_of
 from ebrule.sandbox.triggers import PATH
 from ebrule.sandbox.validation import Open
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from ebrule.sandbox.resources import Resources
 
 _PATH: Final = f"{PATH}/test"
 
@@ -84,18 +85,17 @@ class TestModeResults(Open):
 
 
 async def _test(request: Request) -> Response:
-    await authorize(request, scopes.TRIGGER_TEST)
+    caller = await authorize(request, scopes.TRIGGER_TEST)
     event = await read_json(request)
     if not isinstance(event, (dict, str)):
         raise ApiError(400, "The request body must be an event: a JSON object, or a string that holds one.")
-    return JSONResponse(await run_in_threadpool(_results, request, event))
+    return JSONResponse(await run_in_threadpool(_results, caller.resources, request.path_params["id"], event))
 
 
-def _results(request: Request, body: dict[str, Any] | str) -> dict[str, Any]:
-    database = services_of(request).database
-    trigger = resources.read(database, seed.TRIGGER, request.path_params["id"]).body
+def _results(resources: Resources, trigger_id: str, body: dict[str, Any] | str) -> dict[str, Any]:
+    trigger = resources.read(seed.TRIGGER, trigger_id).body
     event = _event(body)
-    target_problems = flows.problems(database, trigger["target"]["id"])
+    target_problems = flows.problems(resources, trigger["target"]["id"])
     tried = [] if event is None else _try(event, trigger.get("matchCriteria") or [])
     matches = event is not None and all(result["match"] for result in tried)
     return {
@@ -130,7 +130,7 @@ def _try(event: dict[str, Any], criteria: list[dict[str, Any]]) -> list[dict[str
     results = []
     for index, criterion in enumerate(criteria):
         path, operator = criterion["jsonPath"], criterion["operator"]
-        expected = criterion["value"] if "value" in criterion else criterion["values"]
+        expected = criterion["value"] if "value" in criterion else criterion.get("values")
         try:
             found = matching.find(event, path)
         except matching.PathError as error:

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ebrule.sandbox import scopes
+from ebrule.sandbox import database, scopes, seed
 from ebrule.sandbox.bodies import read_body
 from ebrule.sandbox.openapi import Operation
 from ebrule.sandbox.services import services_of
@@ -62,11 +62,12 @@ class OAuthError(BaseModel):
 
 @dataclass(frozen=True)
 class Client:
-    """An OAuth client that may fetch tokens."""
+    """An OAuth client that may fetch tokens; ``org`` is the id of its organization."""
 
     id: str
     secret: str
     scopes: frozenset[str]
+    org: str
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Grant:
     """A token as stored: only its SHA-256 is kept. ``expires`` is in seconds since the epoch."""
 
     digest: str
+    org: str
     client_id: str
     scopes: frozenset[str]
     expires: float
@@ -93,11 +95,13 @@ def clients(config: Config) -> dict[str, Client]:
     """Give the OAuth clients that a server knows, by id."""
     main_id, main_secret = config.client or DEFAULT_CLIENT
     _, secret = DEFAULT_CLIENT
+    org = config.org_id or seed.ORGANIZATION
     known = (
-        Client("sandbox-readonly", secret, scopes.READ_ONLY),
-        Client("sandbox-noflows", secret, scopes.ALL_BUT_FLOWS),
-        Client("sandbox-noscope", secret, frozenset()),
-        Client(main_id, main_secret, scopes.ALL),
+        Client("sandbox-readonly", secret, scopes.READ_ONLY, org),
+        Client("sandbox-noflows", secret, scopes.ALL_BUT_FLOWS, org),
+        Client("sandbox-noscope", secret, frozenset(), org),
+        Client("sandbox-other", secret, scopes.ALL, seed.OTHER_ORGANIZATION),
+        Client(main_id, main_secret, scopes.ALL, org),
     )
     return {client.id: client for client in known}
 
@@ -109,11 +113,13 @@ def find(connection: sqlite3.Connection, token: str) -> Grant | None:
         The grant, which may have expired, or None for a token that no server of this state gave out.
     """
     digest = _digest(token)
-    row = connection.execute("SELECT client_id, scopes, expires FROM tokens WHERE digest = ?", (digest,)).fetchone()
+    row = connection.execute(
+        "SELECT org, client_id, scopes, expires FROM tokens WHERE digest = ?", (digest,)
+    ).fetchone()
     if row is None:
         return None
-    client_id, granted, expires = row
-    return Grant(digest, client_id, frozenset(granted.split()), expires)
+    org, client_id, granted, expires = row
+    return Grant(digest, org, client_id, frozenset(granted.split()), expires)
 
 
 async def _issue(request: Request) -> Response:
@@ -168,9 +174,10 @@ def _store_new_token(services: Services, client: Client) -> TokenReply:
     with services.database.write() as connection:
         connection.execute("DELETE FROM tokens WHERE expires < ?", (now - _KEPT_AFTER_EXPIRY_SECONDS,))
         connection.execute(
-            "INSERT INTO tokens (digest, client_id, scopes, expires) VALUES (?, ?, ?, ?)",
-            (_digest(token), client.id, " ".join(sorted(client.scopes)), now + seconds),
+            "INSERT INTO tokens (digest, org, client_id, scopes, expires) VALUES (?, ?, ?, ?, ?)",
+            (_digest(token), client.org, client.id, " ".join(sorted(client.scopes)), now + seconds),
         )
+        database.fill(connection, client.org)
     return TokenReply(access_token=token, expires_in=seconds)
 
 

@@ -10,15 +10,14 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ebrule.sandbox import paging, resources, scopes, seed
+from ebrule.sandbox import paging, scopes, seed, storing
 from ebrule.sandbox.access import authorize
 from ebrule.sandbox.bodies import read_json_object
 from ebrule.sandbox.matching import OPERATORS
 from ebrule.sandbox.openapi import Operation, Parameter
 from ebrule.sandbox.replies import Detail
-from ebrule.sandbox.services import services_of
+from ebrule.sandbox.resources import Conflict
 from ebrule.sandbox.topics import TOPICS
-from ebrule.sandbox.trace import trace_of
 from ebrule.sandbox.validation import Open, Text, Version, details_of, refuse_if_any
 
 if TYPE_CHECKING:
@@ -26,14 +25,13 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from ebrule.sandbox.access import Caller
-    from ebrule.sandbox.resources import Resource
+    from ebrule.sandbox.resources import Resource, Resources
 
 PATH: Final = "/api/v2/processautomation/triggers/{id}"
 
 _LIST_PATH: Final = "/api/v2/processautomation/triggers"
 _TOPICS_PATH: Final = f"{_LIST_PATH}/topics"
-_CONFLICT: Final = resources.Conflict("request.conflict")
+_CONFLICT: Final = Conflict("request.conflict")
 _EXAMPLE: Final[dict[str, Any]] = {
     "version": 3,
     "name": "Call back after a lost call",
@@ -122,31 +120,29 @@ class TopicCursorEntityListing(CursorListing):
 
 class _TriggersEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
-        await authorize(request, scopes.TRIGGER_READ)
-        return JSONResponse(await run_in_threadpool(_page, request))
+        caller = await authorize(request, scopes.TRIGGER_READ)
+        return JSONResponse(await run_in_threadpool(_page, caller.resources, request))
 
     async def post(self, request: Request) -> Response:
         caller = await authorize(request, scopes.TRIGGER_ADD)
         body = await read_json_object(request)
-        return JSONResponse(await run_in_threadpool(_create, request, body, caller))
+        return JSONResponse(await run_in_threadpool(_create, caller.resources, body))
 
 
 class _TriggerEndpoint(HTTPEndpoint):
     async def get(self, request: Request) -> Response:
-        await authorize(request, scopes.TRIGGER_READ)
-        database = services_of(request).database
-        trigger = await run_in_threadpool(resources.read, database, seed.TRIGGER, request.path_params["id"])
-        return JSONResponse(_entity(trigger))
+        caller = await authorize(request, scopes.TRIGGER_READ)
+        trigger = await run_in_threadpool(caller.resources.read_replica, seed.TRIGGER, request.path_params["id"])
+        return JSONResponse(_entity(caller.resources, trigger))
 
     async def put(self, request: Request) -> Response:
         caller = await authorize(request, scopes.TRIGGER_EDIT)
         body = await read_json_object(request)
-        return JSONResponse(await run_in_threadpool(_replace, request, body, caller))
+        return JSONResponse(await run_in_threadpool(_replace, caller.resources, request.path_params["id"], body))
 
     async def delete(self, request: Request) -> Response:
-        await authorize(request, scopes.TRIGGER_DELETE)
-        database = services_of(request).database
-        await run_in_threadpool(resources.delete, database, seed.TRIGGER, request.path_params["id"])
+        caller = await authorize(request, scopes.TRIGGER_DELETE)
+        await run_in_threadpool(caller.resources.delete, seed.TRIGGER, request.path_params["id"])
         return Response(status_code=204)
 
 
@@ -157,49 +153,41 @@ class _TopicsEndpoint(HTTPEndpoint):
         return JSONResponse({"entities": TOPICS[part], **links})
 
 
-def _entity(trigger: Resource) -> dict[str, Any]:
-    return trigger.reply(PATH.format(id=trigger.id))
+def _entity(resources: Resources, trigger: Resource) -> dict[str, Any]:
+    return resources.reply(seed.TRIGGER, trigger, PATH.format(id=trigger.id))
 
 
-def _page(request: Request) -> dict[str, Any]:
+def _page(resources: Resources, request: Request) -> dict[str, Any]:
     topics = paging.text_parameter(request, "topicName")
     enabled = paging.boolean_parameter(request, "enabled")
     has_delay_by = paging.boolean_parameter(request, "hasDelayBy")
     triggers = [
         trigger
-        for trigger in resources.read_all(services_of(request).database, seed.TRIGGER)
+        for trigger in resources.read_all(seed.TRIGGER)
         if (topics is None or trigger.body["topicName"] in topics.split(","))
         and enabled in (None, trigger.body["enabled"])
         and has_delay_by in (None, trigger.body.get("delayBySeconds") is not None)
     ]
     part, links = paging.cut(request, [trigger.id for trigger in triggers])
-    return {"entities": [_entity(trigger) for trigger in triggers[part]], **links}
+    return {"entities": [_entity(resources, trigger) for trigger in triggers[part]], **links}
 
 
-def _create(request: Request, body: dict[str, Any], caller: Caller) -> dict[str, Any]:
+def _create(resources: Resources, body: dict[str, Any]) -> dict[str, Any]:
     refuse_if_any(_problems(body, CreateTriggerRequest, None), "trigger")
-    database = services_of(request).database
-    return _entity(resources.create(database, seed.TRIGGER, body, client_id=caller.client_id))
+    return _entity(resources, resources.create(seed.TRIGGER, body))
 
 
-def _replace(request: Request, body: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    database = services_of(request).database
-    present = resources.read(database, seed.TRIGGER, request.path_params["id"])
-    refuse_if_any(_problems(body, UpdateTriggerRequest, present), "trigger")
-    trigger = resources.replace(
-        database,
-        seed.TRIGGER,
-        present.id,
-        body,
-        client_id=caller.client_id,
-        request_id=trace_of(request.scope).request_id,
-        conflict=_CONFLICT,
-    )
-    return _entity(trigger)
+def _replace(resources: Resources, trigger_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    present = resources.read(seed.TRIGGER, trigger_id)
+    drops_fields = storing.drops_fields(resources.config.stores)
+    refuse_if_any(_problems(body, UpdateTriggerRequest, present, drops_fields=drops_fields), "trigger")
+    return _entity(resources, resources.replace(seed.TRIGGER, present.id, body, conflict=_CONFLICT))
 
 
-def _problems(body: dict[str, Any], model: type[CreateTriggerRequest], present: Resource | None) -> Iterator[Detail]:
-    entity = (present.id, present.body["name"]) if present else (None, None)
+def _problems(
+    body: dict[str, Any], model: type[CreateTriggerRequest], present: Resource | None, *, drops_fields: bool = False
+) -> Iterator[Detail]:
+    entity = (present.id, present.body.get("name")) if present else (None, None)
     try:
         trigger = model.model_validate(body)
     except ValidationError as error:
@@ -219,7 +207,7 @@ def _problems(body: dict[str, Any], model: type[CreateTriggerRequest], present: 
         has_value, has_values = "value" in criterion.model_fields_set, criterion.values is not None
         if has_value and has_values:
             yield Detail("mutually.exclusive", f"{place}.values", *entity)
-        elif not (has_value or has_values):
+        elif not (has_value or has_values or drops_fields):
             yield Detail("required.field", f"{place}.value", *entity)
 
 

@@ -37,7 +37,6 @@ _SECRETS = frozenset({"client_secret", "access_token"})
 _MAX_BYTES = 1024 * 1024
 # What a shell's <(command) hands over: somebody is writing to it.
 _PROCESS_SUBSTITUTION = re.compile(r"/(?:dev|proc/self)/fd/[0-9]+")
-_PLACE = re.compile(r"\(at (line [0-9]+, column [0-9]+|end of document)\)")
 
 
 class Profile(NamedTuple):
@@ -196,18 +195,20 @@ def _content(path: Path) -> tuple[bytes, int]:
 
 
 def _tables(path: Path, content: bytes, *, is_own: bool) -> dict[str, dict[str, Any]]:
-    if sys.version_info >= (3, 11):
+    if sys.version_info >= (3, 14):
         import tomllib  # noqa: PLC0415 - most runs have no such file
-    else:
+    else:  # before, the standard library gives the place of an error in a sentence only
         import tomli as tomllib  # noqa: PLC0415 - as above
 
     try:
         document = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         # The parser's own text may show what stands there, and that may be a secret.
-        place = _PLACE.search(str(error))
+        place = ""
+        if isinstance(error, tomllib.TOMLDecodeError):
+            place = f": line {error.lineno}, column {error.colno}"
         raise UsageError(
-            f"{path} is no TOML{f': {place[1]}' if place else ''}",
+            f"{path} is no TOML{place}",
             hint='A profile is a table: [NAME], then lines such as region = "eu-west-1".',
             code="bad-config",
         ) from None

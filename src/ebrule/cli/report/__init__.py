@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ebrule.cli.report.entries import attention, entry
 from ebrule.cli.report.markup import serialised, tag
-from ebrule.cli.report.plots import conflicts, latency, legend, timeline
+from ebrule.cli.report.plots import conflicts, latency, legend, rule_of, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ class Report:
         waits = [each.latency_ms for each in self.shown if each.latency_ms is not None]
         still_open = sum(each.is_open for each in self.unsettled)
         pending = sum(each.is_pending for each in self.unsettled)
-        rules = len({each.rule_id for each in self.shown})
+        rules = len({rule_of(each) for each in self.shown})
         where = f"line {found.line} {found.problem}" if found.line else str(found.problem)
         chain = f"{_count(found.records, 'record')}" if found.ok else where
         return tag(

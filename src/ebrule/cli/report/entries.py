@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ebrule.cli.operations_text import details, versions, who
+from ebrule.cli.operations_text import details, org, versions, who
 from ebrule.cli.render import one_line, value_text
 from ebrule.cli.report.markup import tag
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from ebrule.core.operations import RecordedOperation
-    from ebrule.rules.changes import Change
+    from ebrule.rules.diff import Change
 
 _MOST_UNSETTLED = 20
 _LINK = re.compile(r"https?://[!-~]+")
@@ -64,7 +64,7 @@ def entry(operation: RecordedOperation) -> Element:
     summary = tag(
         "summary",
         tag("time", when(operation), datetime=operation.started, class_="when"),
-        tag("span", one_line(operation.rule_id or "-"), class_="rule"),
+        tag("span", one_line(operation.rule_id or "-"), class_="rule", title=one_line(org(operation))),
         tag("span", versions(operation), class_="version"),
         tag(
             "span", f"{result}, event pending" if operation.is_pending else result, class_=f"result {_style(operation)}"

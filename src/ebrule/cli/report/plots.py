@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from ebrule.cli.operations_text import versions
+from ebrule.cli.operations_text import org, versions
 from ebrule.cli.report.markup import tag
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ def timeline(operations: Sequence[RecordedOperation]) -> Element | None:
     if not dated:
         return None
     lanes: dict[str, list[_Dated]] = {}
+    named = lane_names(operations)
     for time, operation in reversed(dated):
-        lanes.setdefault(operation.rule_id or "-", []).append((time, operation))
+        lanes.setdefault(named[rule_of(operation)], []).append((time, operation))
     shown = list(lanes.items())[:MOST_RULES]
     height = _TOP + _LANE * len(shown)
     scale = _Scale(dated[0][0], dated[-1][0], _LEFT + 16, _WIDTH - _RIGHT - 16)
@@ -84,8 +86,27 @@ def timeline(operations: Sequence[RecordedOperation]) -> Element | None:
     return _figure("timeline", "Versions over time", "; ".join(texts) + rest, height, [*marks, *_days(scale, height)])
 
 
+_RuleOf = tuple[str, str | None, str | None]
+
+
+def rule_of(operation: RecordedOperation) -> _RuleOf:
+    """Return which rule an operation is about: an id means nothing without its org and kind."""
+    return org(operation), operation.kind, operation.rule_id
+
+
+def lane_names(operations: Sequence[RecordedOperation]) -> dict[_RuleOf, str]:
+    """Return a name for each rule: its id, with its kind and org where another one has the same id."""
+    rules = dict.fromkeys(map(rule_of, operations))
+    count = Counter(rule_id for _, _, rule_id in rules)
+    return {
+        (where, kind, rule_id): (rule_id or "-") if count[rule_id] == 1 else f"{rule_id} ({kind}, {where})"
+        for where, kind, rule_id in rules
+    }
+
+
 def _last_version(lane: Sequence[_Dated]) -> str:
-    return next((str(each.version) for _, each in lane if each.version is not None), "unknown")
+    numbers = (each.version if each.made_version is None else each.made_version for _, each in lane)
+    return next((str(number) for number in numbers if number is not None), "unknown")
 
 
 def _lane(rule: str, lane: Sequence[_Dated], scale: _Scale, top: float) -> list[Element]:

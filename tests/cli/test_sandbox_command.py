@@ -96,10 +96,10 @@ def test_the_replicas_of_a_sandbox_can_lag(offline: CommandLine) -> None:
 
 
 def test_a_sandbox_can_be_another_org(offline: CommandLine) -> None:
-    """``--org-id`` and ``--authors`` reach the sandbox."""
+    """``--org-id``, ``--authors`` and ``--any-case-paths`` reach the sandbox."""
     org_id = "0b5d7a7e-3f5c-4c55-9f0a-0d1f4a1c2b3d"
-    with _served(offline, "--org-id", org_id, "--authors", "none") as client:
-        organization, rule = client.get("/api/v2/organizations/me").json(), client.get(RULE).json()
+    with _served(offline, "--org-id", org_id, "--authors", "none", "--any-case-paths") as client:
+        organization, rule = client.get("/API/v2/organizations/me").json(), client.get(RULE).json()
 
     assert (org_id, False) == (organization["id"], "modifiedBy" in rule)
 

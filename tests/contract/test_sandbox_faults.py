@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -30,6 +32,16 @@ SPECIFICATIONS = (
     "conflict",
     "conflict-400",
     "status-after:status=500",
+    "status-after:status=401",
+    "status-after:status=403",
+    "status-after:status=404",
+    "status-after:status=409",
+    "status-after:status=429,seconds=5",
+    "status-after:status=302,to=http://127.0.0.2:9/x",
+    "twice",
+    "echo",
+    "overtaken",
+    "gzip-members",
     "drop-before",
     "drop-after",
     "hang",
@@ -106,6 +118,13 @@ class TestKinds:
             ("conflict", 409, "general.conflict", []),
             ("conflict-400", 400, "bad.request", []),
             ("status-after:status=500", 500, "internal.server.error", APPLIED),
+            ("status-after:status=401", 401, "bad.credentials", APPLIED),
+            ("status-after:status=403", 403, "not.authorized", APPLIED),
+            ("status-after:status=404", 404, "not.found", APPLIED),
+            ("status-after:status=409", 409, "general.conflict", APPLIED),
+            ("status-after:status=429,seconds=5", 429, "too.many.requests.retry.after", APPLIED),
+            ("status-after:status=302,to=http://127.0.0.2:9/x", 302, "found", APPLIED),
+            ("twice", 409, "general.conflict", APPLIED),
         ],
     )
     def test_error_reply(
@@ -122,9 +141,19 @@ class TestKinds:
         """The 400 that stands for a conflict has the message that clients know it by."""
         assert "does not match the current version" in faulty.put("conflict-400").json()["message"]
 
+    def test_location(self, faulty: Faulty) -> None:
+        """A refusal after the PUT can be a redirect."""
+        reply = faulty.put("status-after:status=302,to=http://127.0.0.2:9/x")
+        assert reply.headers["Location"] == "http://127.0.0.2:9/x"
+
     @pytest.mark.parametrize(
         ("fault", "seconds"),
-        [("rate-limit:seconds=42", "42"), ("status:status=503,seconds=3", "3"), ("rate-limit", None)],
+        [
+            ("rate-limit:seconds=42", "42"),
+            ("status:status=503,seconds=3", "3"),
+            ("status-after:status=429,seconds=5", "5"),
+            ("rate-limit", None),
+        ],
     )
     def test_retry_after(self, faulty: Faulty, fault: str, seconds: str | None) -> None:
         """With seconds, and only then, an error carries ``Retry-After``."""
@@ -170,6 +199,34 @@ class TestKinds:
         assert len(reply.content) > 5 * 1024 * 1024
         assert (reply.status_code, reply.json()["version"]) == (200, 8)
         assert faulty.applied("huge") == APPLIED
+
+    def test_echo(self, faulty: Faulty) -> None:
+        """The PUT is applied, and answered with the very bytes that were sent; a refused PUT is refused."""
+        rule = faulty.client.get(faulty.path("echo")).content
+        media_type = {"Content-Type": "application/json"}
+        reply = faulty.client.put(faulty.path("echo"), content=rule, headers=media_type)
+        assert (reply.status_code, reply.content, reply.json()["version"]) == (200, rule, 7)
+        assert faulty.client.put(faulty.path("echo"), content=rule, headers=media_type).status_code == 409
+        assert faulty.applied("echo") == APPLIED
+
+    def test_overtaken(self, faulty: Faulty) -> None:
+        """The PUT is applied, then another one, whose result is the reply; a refused PUT is refused."""
+        rule = faulty.client.get(faulty.path("overtaken")).json()
+        reply = faulty.client.put(faulty.path("overtaken"), json={**rule, "priority": 99})
+        assert (reply.json()["version"], reply.json()["priority"]) == (9, 99)
+        assert reply.json()["description"] == "Changed by somebody else"
+        assert reply.json() == faulty.client.get(faulty.path("overtaken")).json()
+        assert faulty.client.put(faulty.path("overtaken"), json=rule).status_code == 409
+        assert faulty.applied("overtaken") == [(7, 8), (8, 9)]
+
+    def test_gzip_members(self, faulty: Faulty) -> None:
+        """The PUT is applied, and its reply comes in three gzip members, which together are the whole reply."""
+        path = faulty.path("gzip-members")
+        with faulty.client.stream("PUT", path, json=faulty.client.get(path).json()) as reply:
+            raw = b"".join(reply.iter_raw())
+        assert (reply.headers["Content-Encoding"], raw.count(gzip.compress(b"")[:4])) == ("gzip", 3)
+        assert json.loads(gzip.decompress(raw)) == faulty.client.get(path).json()
+        assert faulty.applied("gzip-members") == APPLIED
 
     def test_slow(self, faulty: Faulty) -> None:
         """The reply comes as it should, but later; nothing is applied before."""

@@ -138,6 +138,16 @@ class TestStart:
             SandboxProcess(tmp_path)
 
 
+@pytest.mark.loopback
+def test_the_case_of_paths(start_sandbox: StartSandbox) -> None:
+    """The case of a path's letters can be made not to matter, as in practice; that of an id's always does."""
+    path = "/API/v2/processAutomation/triggers/"
+    with start_sandbox(arguments=["--any-case-paths"]).client() as client:
+        assert [200, 404] == [client.get(path + name).status_code for name in ("demo-trigger", "Demo-Trigger")]
+    with start_sandbox().client() as client:
+        assert 404 == client.get(f"{path}demo-trigger").status_code
+
+
 class TestState:
     """The state file."""
 

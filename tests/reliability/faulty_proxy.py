@@ -76,13 +76,26 @@ KINDS: Final[Mapping[str, tuple[Fault, ...]]] = {
         Fault("drip", "once", "drip"),
     ),
 }
-"""The faults by kind."""
+"""The faults by kind, as far as they may meet any request."""
 
 TWICE: Final = Fault("twice", "twice", "whole")
 """What a gateway does that repeats a PUT since it is idempotent: the org's 409 is then the echo of our own PUT.
 Of no kind, since no client can tell such a 409 from any other."""
 
-FAULTS: Final[Mapping[str, Fault]] = {fault.name: fault for faults in (*KINDS.values(), (TWICE,)) for fault in faults}
+ALL_KINDS: Final[Mapping[str, tuple[Fault, ...]]] = {
+    **KINDS,
+    "refused after": (
+        *(Fault(f"{status}-after", "once", "status", status) for status in (401, 403, 404, 409, 429)),
+        Fault("302-after", "once", "status", 302, location="http://127.0.0.2:9/"),
+    ),
+}
+"""The kinds, and those that are met only where they are asked for by name: such a refusal says that nothing was done,
+and most of them come from an org of which that is true."""
+
+FAULTS: Final[Mapping[str, Fault]] = {
+    fault.name: fault for faults in (*ALL_KINDS.values(), (TWICE,)) for fault in faults
+}
+"""The faults by name."""
 
 Plan = Callable[[str, str], Fault | None]
 """Told a request's method and path, gives what goes wrong with it, or None; asked once for each request."""
@@ -98,7 +111,7 @@ class Chance:
         seed: makes it repeatable, for requests that come in the same order.
         rate: 0 to 1.
         methods: requests with other methods pass untouched.
-        kinds: some of ``KINDS``.
+        kinds: some of ``ALL_KINDS``.
     """
 
     def __init__(
@@ -112,7 +125,7 @@ class Chance:
         self._random = random.Random(seed)  # noqa: S311 - repeatable by intent
         self._rate = rate
         self._methods = frozenset(methods)
-        self._kinds = [KINDS[kind] for kind in kinds]
+        self._kinds = [ALL_KINDS[kind] for kind in kinds]
 
     def __call__(self, method: str, path: str) -> Fault | None:
         """Choose for one request."""
@@ -340,7 +353,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=0.2, help="share of requests that go wrong")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--method", action="append", help="only this one; repeatable")
-    parser.add_argument("--kind", action="append", choices=sorted(KINDS), help="only this one; repeatable")
+    parser.add_argument("--kind", action="append", choices=sorted(ALL_KINDS), help="only this one; repeatable")
     options = parser.parse_args(arguments)
     chance = Chance(
         options.seed,

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sandbox_process import SandboxProcess
 
 _REQUIRED: Final = ("name", "status", "priority", "conditions")
+_CONDITION: Final = ("field", "operator", "value")
 _CLIENT: Final = ("sandbox", "sandbox-secret")
 
 
@@ -124,7 +125,8 @@ def ebrule_round(job: Job, number: int) -> Claim:
     try:
         result = update_rule(settings, file, options, pace=pace, environ={}, transport=transport)
     except EbruleError as error:
-        result, story = error.result, f"{error.code}: {error.message}"
+        problems = [problem.message for problem in getattr(error, "problems", ())]
+        result, story = error.result, "; ".join((f"{error.code}: {error.message}", *problems))
     return Claim(
         job.writer,
         f"targets[{target}].url",
@@ -225,11 +227,13 @@ def prepare(sandbox: SandboxProcess, rule_id: str, targets: Sequence[str]) -> Gr
     path = f"/api/v2/eventbridge/routing/rules/{rule_id}"
     with contextlib.closing(sandbox.client()) as client:
         rule = client.get(path).json()
+        fields = {name: rule[name] for name in _REQUIRED}
+        # As people write them, without what the org adds.
+        fields["conditions"] = [{name: each[name] for name in _CONDITION} for each in rule["conditions"]]
         rule["targets"] += [{"id": each, "type": "webhook", "url": "https://start.example.com"} for each in targets]
         client.put(path, json=rule).raise_for_status()
     step = sandbox.history(rule_id)[-1]
     stored = json.loads(step.body)
-    fields = {name: stored[name] for name in _REQUIRED}
     return Ground(rule_id, version_of(step), fields, [target["id"] for target in stored["targets"]])
 
 

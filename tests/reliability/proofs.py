@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ebrule import UpdateOptions
-from reliability.faulty_proxy import KINDS, Chance, Fault, FaultyProxy
+from reliability.faulty_proxy import ALL_KINDS, KINDS, Chance, Fault, FaultyProxy
 from reliability.fleet import Fleet, Ground, Job, prepare, user_round
 from reliability.history import LIVE, Claim, Verdict, cells_of
 from reliability.rivals import ALGORITHMS, CLIENT_GO_ATTEMPTS, client_go, ours, simulate
@@ -42,7 +42,7 @@ class Counted:
 
     def take(self, proxy: FaultyProxy) -> None:
         """Count what passed through a proxy."""
-        kinds = {fault: kind for kind, faults in KINDS.items() for fault in faults}
+        kinds = {fault: kind for kind, faults in ALL_KINDS.items() for fault in faults}
         passages = proxy.passages("PUT")
         self.puts += len(passages)
         self.faulted += Counter(kinds[passage.fault] for passage in passages if passage.fault)

@@ -61,7 +61,7 @@ def test_the_exit_code_never_lies_of_an_org_that_stores_differently(puts: int, r
     assert counted.verdict.live > 0
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", [*(fault.name for faults in KINDS.values() for fault in faults), "twice"])
 def test_one_fault_is_survived(tmp_path: Path, sandbox: SandboxProcess, name: str) -> None:
     """After any single fault of a PUT the run ends with 0, and its edit was applied exactly once."""
     ground = prepare(sandbox, "demo-rule", ["target-001"])

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from reliability import faulty_proxy
-from reliability.faulty_proxy import FAULTS, KINDS, Chance, FaultyProxy, Script
+from reliability.faulty_proxy import ALL_KINDS, FAULTS, KINDS, Chance, FaultyProxy, Script
 from reliability.history import Claim, Verdict, Version, judge
 
 if TYPE_CHECKING:
@@ -91,6 +91,9 @@ def test_chance_is_repeatable_and_meets_every_kind() -> None:
     assert first != different
     assert 200 < sum(fault is not None for fault in first) < 300
     assert {fault.name for fault in first if fault} == {fault.name for those in KINDS.values() for fault in those}
+    assert {"refused after"} == ALL_KINDS.keys() - KINDS.keys()
+    chance = Chance(1, 1.0, kinds=["refused after"])
+    assert set(ALL_KINDS["refused after"]) == {chance("PUT", "/") for _ in range(100)}
     assert Chance(1, 1.0, methods=["PUT"])("GET", "/") is None
     assert all((fault := Chance(seed, 1.0)("GET", "/")) and fault.answer != "other" for seed in range(200))
 

@@ -67,6 +67,7 @@ class ServeCommand(NamedTuple):
     authors: Authors | None = None
     replica_lag: int = 0
     replicas: int = 1
+    any_case_paths: bool = False
 
 
 def run_serve(command: ServeCommand, screen: Screen) -> int:
@@ -87,6 +88,7 @@ def run_serve(command: ServeCommand, screen: Screen) -> int:
         authors=command.authors and command.authors.value,
         replica_lag=command.replica_lag,
         replicas=command.replicas,
+        any_case_paths=command.any_case_paths,
     )
 
     def ready(url: str) -> None:
@@ -170,9 +172,22 @@ def serve_command(
         int,
         typer.Option("--replicas", metavar="COUNT", min=1, help="How many answer GETs in turn; the first lags."),
     ] = 1,
+    any_case_paths: Annotated[
+        bool, typer.Option("--any-case-paths", help="Ignore the case of paths, but not of ids.")
+    ] = False,
 ) -> int:
     command = ServeCommand(
-        *(host, port, latency_ms, fault or [], stores or []), echoes, org_id, authors, replica_lag, replicas
+        host=host,
+        port=port,
+        latency_ms=latency_ms,
+        faults=fault or [],
+        stores=stores or [],
+        echoes=echoes,
+        org_id=org_id,
+        authors=authors,
+        replica_lag=replica_lag,
+        replicas=replicas,
+        any_case_paths=any_case_paths,
     )
     return run_serve(command, Screen())
 

@@ -51,6 +51,7 @@ def _config(options: argparse.Namespace) -> Config:
         authors=options.authors,
         replica_lag=options.replica_lag,
         replicas=options.replicas,
+        any_case_paths=options.any_case_paths,
     )
 
 
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--authors", choices=("all", "none"), help="kinds whose replies have createdBy, modifiedBy")
     parser.add_argument("--replica-lag", type=int, default=0, metavar="READS", help="reads that miss the last write")
     parser.add_argument("--replicas", type=int, default=1, metavar="COUNT", help="how many answer; the first one lags")
+    parser.add_argument("--any-case-paths", action="store_true", help="ignore the case of paths, but not of ids")
     parser.add_argument("--lifeline", action="store_true", help="stop at the end of standard input")
     return parser
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import uuid
 from dataclasses import replace
@@ -37,6 +38,7 @@ from ebrule.sandbox.trace import TraceMiddleware
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from ebrule.sandbox.services import Config
@@ -59,6 +61,11 @@ def _org_id(text: str | None) -> str | None:
         return text and str(uuid.UUID(text))
     except ValueError:
         raise ValueError(f"invalid organization id: {text!r} (a UUID, such as {seed.ORGANIZATION})") from None
+
+
+def _ignore_case(route: BaseRoute) -> None:
+    if isinstance(route, Route):
+        route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
 
 
 def openapi_document() -> dict[str, Any]:
@@ -108,5 +115,8 @@ def create_app(config: Config) -> Starlette:
         },
     )
     app.router.redirect_slashes = False
+    if config.any_case_paths:
+        for route in app.routes:
+            _ignore_case(route)
     app.state.services = Services(config, database)
     return app

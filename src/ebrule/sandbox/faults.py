@@ -14,7 +14,7 @@ Some kinds know further ones, see ``misbehaviour.KINDS``:
 
     status    the HTTP status of the reply
     seconds   how long to wait; of an error reply, its ``Retry-After``
-    to        where a redirect leads
+    to        where a redirect leads: its ``Location``
 
 Several faults wrap each other, the first one outermost: a request that the first lets pass meets the second.
 """

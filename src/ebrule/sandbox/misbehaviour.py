@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,11 +18,12 @@ from ebrule.sandbox.tokens import TokenError, token_error_response
 from ebrule.sandbox.trace import trace_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HUGE_BYTES: Final = 5 * 1024 * 1024
+_GZIP_MEMBERS: Final = 3
 _HTML_PAGE: Final = "<!doctype html><title>Sign in</title><p>This network wants you to sign in first.</p>"
 
 
@@ -48,8 +50,19 @@ class Exchange:
         """Let the application answer, as if nothing were wrong."""
         await self._app(self._scope, self._receive, self._send)
 
-    async def apply(self) -> Reply:
-        """Let the application do its work, and keep its reply from the client."""
+    async def request(self) -> list[Message]:
+        """Take the request's content, so that it can be applied more than once."""
+        messages = [await self._receive()]
+        while messages[-1].get("more_body"):
+            messages.append(await self._receive())
+        return messages
+
+    async def apply(self, request: Sequence[Message] = ()) -> Reply:
+        """Let the application do its work, and keep its reply from the client.
+
+        Args:
+            request: The content to give to the application, where it was taken before.
+        """
         start: Message = {}
         body = bytearray()
 
@@ -59,7 +72,13 @@ class Exchange:
             else:
                 body.extend(message.get("body", b""))
 
-        await self._app(self._scope, self._receive, keep)
+        left = list(request)
+
+        async def receive() -> Message:
+            return left.pop(0) if left else await self._receive()
+
+        # The application writes into its scope: it must find each request as it came.
+        await self._app({**self._scope}, receive, keep)
         return Reply(start["status"], list(start["headers"]), bytes(body))
 
     async def respond(self, response: Response) -> None:
@@ -69,6 +88,11 @@ class Exchange:
     async def refuse(self, error: ApiError) -> None:
         """Send an error as Genesys Cloud writes it."""
         await self.respond(error_response(error, self.trace.correlation_id))
+
+    async def give(self, reply: Reply) -> None:
+        """Send a reply of the application as it is."""
+        await self.begin(reply)
+        await self.send_part(reply.body, last=True)
 
     async def begin(self, reply: Reply) -> None:
         """Send only the head of a reply, the length of its content included."""
@@ -117,14 +141,21 @@ class Kind:
     path: str = ""
 
 
-async def _status(exchange: Exchange, *, status: int, seconds: float | None) -> None:
+async def _status(exchange: Exchange, *, status: int, seconds: float | None, to: str | None = None) -> None:
     retry_after = {} if seconds is None else {"Retry-After": f"{seconds:.15g}"}
-    await exchange.refuse(ApiError(status, headers=retry_after))
+    location = {} if to is None else {"Location": to}
+    await exchange.refuse(ApiError(status, headers={**retry_after, **location}))
 
 
-async def _status_after(exchange: Exchange, *, status: int, seconds: float | None) -> None:
+async def _status_after(exchange: Exchange, *, status: int, seconds: float | None, to: str | None) -> None:
     await exchange.apply()
-    await _status(exchange, status=status, seconds=seconds)
+    await _status(exchange, status=status, seconds=seconds, to=to)
+
+
+async def _twice(exchange: Exchange) -> None:
+    request = await exchange.request()
+    await exchange.apply(request)
+    await exchange.give(await exchange.apply(request))
 
 
 async def _drop_before(exchange: Exchange) -> None:
@@ -191,14 +222,39 @@ async def _stale_400(exchange: Exchange) -> None:
     if reply.status == HTTPStatus.CONFLICT:
         await _conflict_400(exchange)
         return
-    await exchange.begin(reply)
-    await exchange.send_part(reply.body, last=True)
+    await exchange.give(reply)
 
 
 async def _huge(exchange: Exchange) -> None:
     reply = await exchange.apply()
     padded = {**json.loads(reply.body), "padding": "x" * _HUGE_BYTES}
     await exchange.respond(JSONResponse(padded, reply.status))
+
+
+async def _echo(exchange: Exchange) -> None:
+    request = await exchange.request()
+    reply = await exchange.apply(request)
+    sent = b"".join(message.get("body", b"") for message in request)
+    if reply.status == HTTPStatus.OK:
+        await exchange.respond(Response(sent, media_type="application/json"))
+    else:
+        await exchange.give(reply)
+
+
+async def _overtaken(exchange: Exchange) -> None:
+    reply = await exchange.apply()
+    if reply.status == HTTPStatus.OK:
+        overtaking = {**json.loads(reply.body), "description": "Changed by somebody else"}
+        reply = await exchange.apply([{"type": "http.request", "body": json.dumps(overtaking).encode()}])
+    await exchange.give(reply)
+
+
+async def _gzip_members(exchange: Exchange) -> None:
+    reply = await exchange.apply()
+    size = len(reply.body) // _GZIP_MEMBERS + 1
+    members = [gzip.compress(reply.body[at : at + size]) for at in range(0, len(reply.body), size)]
+    headers = {"Content-Encoding": "gzip"}
+    await exchange.respond(Response(b"".join(members), reply.status, headers, "application/json"))
 
 
 async def _redirect(exchange: Exchange, *, status: int, to: str) -> None:
@@ -225,12 +281,20 @@ KINDS: Final[Mapping[str, Kind]] = {
     "drop-before": Kind(_drop_before),
     "hang": Kind(_hang),
     # Applied, then answered wrongly or not at all.
-    "status-after": Kind(_status_after, _ERROR_KEYS, needs=("status",)),
+    "status-after": Kind(_status_after, {**_ERROR_KEYS, "to": None}, needs=("status",)),
+    # As by a gateway that repeats a PUT: the reply is the second one, a refusal of a stale version.
+    "twice": Kind(_twice),
+    # Answered with the body that was sent, its old version included.
+    "echo": Kind(_echo),
     "empty": Kind(_empty),
     "huge": Kind(_huge),
     "cut": Kind(_cut),
     "drop-after": Kind(_drop_after),
     "hang-after": Kind(_hang_after),
+    # Applied, and so is another write after it; the reply shows the version of that one.
+    "overtaken": Kind(_overtaken),
+    # Applied and answered rightly, but in several gzip members.
+    "gzip-members": Kind(_gzip_members),
     # Applied and answered rightly, slowly.
     "slow": Kind(_slow, {"seconds": 1}),
     "drip": Kind(_drip, {"seconds": 0.1}),

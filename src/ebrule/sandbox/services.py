@@ -32,6 +32,7 @@ class Config:
             means those of which the service tells it.
         replica_lag: How many reads of a resource after each write still show the state before it.
         replicas: How many replicas take turns in answering these reads; only the first one lags.
+        any_case_paths: Whether the case of letters in a path matters in ids only.
     """
 
     state_dir: Path
@@ -46,6 +47,7 @@ class Config:
     authors: str | None = None
     replica_lag: int = 0
     replicas: int = 1
+    any_case_paths: bool = False
 
 
 @dataclass(frozen=True)

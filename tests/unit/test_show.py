@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ebrule.core.audit import AuditLog, RuleKey
 from ebrule.errors import InvalidRuleError
 from ebrule.pipeline.compare import compare
+from ebrule.pipeline.history import History
 from ebrule.pipeline.options import UpdateOptions
 from ebrule.pipeline.patch import Patch, parse_assignment
 from ebrule.pipeline.plan import check_document
 from ebrule.pipeline.show import rule_file_text
+from ebrule.redaction import Redactor
 from ebrule.rulefile import KEEP, MAX_BYTES, parse
 from ebrule.rules.kind import Rule
 from ebrule.rules.registry import KINDS
 
 if TYPE_CHECKING:
-    from ebrule.pipeline.history import History
     from ebrule.pipeline.plan import Desired, RuleFile
 
 RULE_ID = "r1"
@@ -73,8 +76,9 @@ def read(text: str, *assignments: str) -> RuleFile:
 
 def wanted(desired: Desired, data: dict[str, Any]) -> str:
     """Return, as the JSON that would be sent, what a rule of the org becomes; raises where it may not."""
-    compared = compare(desired, Rule(RULE_ID, 7, data), UpdateOptions(), cast("History", None))
-    return json.dumps(compared.plan.wanted)
+    kind = desired.kind
+    history = History(AuditLog(Path("nowhere.jsonl")), Redactor(b""), kind, RuleKey(kind.name, RULE_ID, region="test"))
+    return json.dumps(compare(desired, Rule(RULE_ID, 7, data), UpdateOptions(), history).plan.wanted)
 
 
 # --- what stands in the file --------------------------------------------------------------------------------

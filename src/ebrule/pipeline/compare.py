@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ebrule.core.validator import new_problems, writable
 from ebrule.errors import ConflictError, Problem, VersionGoneError
 from ebrule.pipeline.plan import Desired, Plan, invalid, make_plan
 from ebrule.rules.equivalence import canonical
-from ebrule.rules.kind import Rule
+from ebrule.rules.kind import Rule, value_at
 from ebrule.rules.merge import merge3
 
 if TYPE_CHECKING:
     from ebrule.pipeline.history import History
     from ebrule.pipeline.options import UpdateOptions
-    from ebrule.rules.kind import Data
 
 
 class Compared(NamedTuple):
@@ -79,7 +78,7 @@ def fixed_field_problems(plan: Plan, *, allow_identity_change: bool = False) -> 
     kind, found = plan.kind, []
     for path in (*kind.immutable, *sorted(kind.identity)):
         parts = tuple(path.split("."))
-        before, after = _at(plan.base.data, parts), _at(plan.wanted, parts)
+        before, after = value_at(plan.base.data, parts), value_at(plan.wanted, parts)
         if canonical(before) == canonical(after):
             continue
         moves = f'{path} would change from "{before}" to "{after}"'
@@ -89,10 +88,3 @@ def fixed_field_problems(plan: Plan, *, allow_identity_change: bool = False) -> 
             hint = "If another thing is really meant, say so with --allow-identity-change."
             found.append(Problem("identity-change", f"{moves}: that is another {kind.title}", parts, hint=hint))
     return found
-
-
-def _at(data: Data, path: tuple[str, ...]) -> Any:
-    value: Any = data
-    for part in path:
-        value = value.get(part) if isinstance(value, dict) else None
-    return value

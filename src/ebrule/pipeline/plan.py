@@ -11,7 +11,7 @@ from ebrule.pipeline.patch import Assignment, keeps, patched
 from ebrule.redaction import without_secrets
 from ebrule.rulefile import KEEP, Document, load
 from ebrule.rules.equivalence import equivalent
-from ebrule.rules.kind import Kind, Path, Rule, is_id
+from ebrule.rules.kind import Kind, Path, Rule, is_id, value_at
 from ebrule.rules.origins import respelled
 from ebrule.rules.overlay import overlay
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
@@ -91,7 +91,7 @@ class RuleFile(NamedTuple):
 
     def placed(self, problem: Problem) -> Problem:
         """Return the problem with its place in the file."""
-        return _fit_to_show(self.document, located(self.document, problem))
+        return located(self.document, problem)
 
     def over(self, base: Rule) -> dict[str, Any]:
         """Return what the file makes of the rule that the org has.
@@ -312,7 +312,8 @@ _ABOUT_THE_KEY = frozenset({"unknown-key", "too-many-conditions", "expression-to
 
 def located(document: Document, problem: Problem) -> Problem:
     """Return the problem with its place in the document's text; what is missing is placed by what it is missing in."""
-    if problem.id == "missing-key" and problem.path not in document.values:
+    around = value_at(document.data, problem.path[:-1])
+    if problem.id == "missing-key" and not (isinstance(around, dict) and problem.path[-1] in around):
         return document.locate(problem._replace(path=problem.path[:-1]))._replace(path=problem.path)
     return document.locate(problem, key=problem.id in _ABOUT_THE_KEY)
 

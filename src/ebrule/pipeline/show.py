@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from ebrule.errors import Problem
 from ebrule.pipeline.plan import why_nothing_to_keep
 from ebrule.rulefile import KEEP, MAX_BYTES, comment_lines, dump_yaml, unwritable
 from ebrule.rules.equivalence import canonical
+from ebrule.rules.kind import value_at
 
 if TYPE_CHECKING:
     from ebrule.rules.kind import Data, Kind, Path, Rule
@@ -32,7 +32,7 @@ def rule_file_text(kind: Kind, rule: Rule, content: Data) -> str:
     own = kind.content(content)
     about = {"kind": kind.name, "id": rule.id, "version": rule.version}
     fields, reasons = _sayable(kind, {**about, **_tidy(kind, own)})
-    comments = {path: _kept_lines(_at(own, path), path, why) for path, why in reasons.items()}
+    comments = {path: _kept_lines(value_at(own, path), path, why) for path, why in reasons.items()}
     said = writable(kind.model, own)
     rest = {
         name: value
@@ -53,7 +53,7 @@ def _tidy(kind: Kind, own: Data) -> dict[str, Any]:
     said: dict[str, Any] = deepcopy(writable(kind.model, own, nulls=False))
     for path in kind.shape.sets:
         *inner, last = path.split(".")
-        part = _at(said, tuple(inner))
+        part = value_at(said, tuple(inner))
         if isinstance(part, dict) and isinstance(part.get(last), list):
             part[last] = list({canonical(item): item for item in part[last]}.values())
     return said
@@ -67,7 +67,7 @@ def _sayable(kind: Kind, data: dict[str, Any]) -> tuple[dict[str, Any], dict[Pat
         is_new = False
         for problem in _errors(kind, data):
             path = _place(kind, data, problem)
-            is_new |= _at(data, path) is not KEEP
+            is_new |= value_at(data, path) is not KEEP
             _put_keep(data, path)
             reasons.setdefault(path, []).append(problem.message)
     return {name: data[name] for name in kind.model.model_fields if name in data}, reasons
@@ -88,7 +88,7 @@ def _place(kind: Kind, data: dict[str, Any], problem: Problem) -> Path:
     path = problem.path
     if problem.id == "missing-key" and len(path) > 1:
         path = path[:-1]
-    while len(path) > 1 and (why_nothing_to_keep(kind, path) or not isinstance(_at(data, path[:-1]), dict)):
+    while len(path) > 1 and (why_nothing_to_keep(kind, path) or not isinstance(value_at(data, path[:-1]), dict)):
         path = path[:-1]
     return path
 
@@ -97,17 +97,7 @@ def _put_keep(data: dict[str, Any], path: Path) -> None:
     if path[0] in ("kind", "id", "version"):  # only the file can say these, and it need not
         data.pop(str(path[0]), None)
     else:
-        _at(data, path[:-1])[path[-1]] = KEEP
-
-
-def _at(data: Any, path: Path) -> Any:
-    """Return what stands at a path, or None."""
-    for part in path:
-        if isinstance(part, int):
-            data = data[part] if isinstance(data, list) and part < len(data) else None
-        else:
-            data = data.get(part) if isinstance(data, Mapping) else None
-    return data
+        value_at(data, path[:-1])[path[-1]] = KEEP
 
 
 def _kept_lines(value: Any, path: Path, reasons: list[str]) -> list[str]:

@@ -49,6 +49,16 @@ def id_problems(value: Any, what: str, path: Path) -> list[Problem]:
     return [Problem(f"bad-{what}-id", f'"{value}" is no {what} id', path, hint=hint)]
 
 
+def value_at(data: Any, path: Path) -> Any:
+    """Return what stands at a path in data, or None where it leads nowhere."""
+    for part in path:
+        if isinstance(part, int):
+            data = data[part] if isinstance(data, list) and part < len(data) else None
+        else:
+            data = data.get(part) if isinstance(data, Mapping) else None
+    return data
+
+
 class Rule(NamedTuple):
     """One state of a rule as the org told it: ``data`` is the whole resource, ``version`` an integer."""
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from ebrule.rules.elements import is_keyed
 from ebrule.rules.equivalence import canonical, equivalent
+from ebrule.rules.kind import value_at
 
 if TYPE_CHECKING:
     from ebrule.rules.kind import Data, Path, Shape
@@ -42,7 +44,7 @@ class Origins:
                 place = self._pair(path[:depth], before, after, part)
             if place is None:
                 return None
-            before, after = _part(before, place), _part(after, part)
+            before, after = value_at(before, (place,)), value_at(after, (part,))
             origin = (*origin, place)
         return origin if canonical(before) == canonical(after) else None
 
@@ -54,28 +56,16 @@ class Origins:
         return self._pairs[path][index]
 
 
-def _part(data: Any, part: str | int) -> Any:
-    if isinstance(part, int):
-        return data[part] if isinstance(data, list) else None
-    return data.get(part) if isinstance(data, Mapping) else None
-
-
 def _pairs(key: str | None, before: list[Any], after: list[Any]) -> list[int | None]:
     """Return for each element of the later list the index of the one in the earlier list that it comes from."""
-    old, new = _keys(key, before), _keys(key, after)
-    if old is None or new is None:
+    if key and is_keyed(key, before, after):
+        old, new = [item[key] for item in before], [item[key] for item in after]
+    else:
         old, new = list(map(canonical, before)), list(map(canonical, after))
     spare: defaultdict[str, deque[int]] = defaultdict(deque)
     for index, text in enumerate(old):
         spare[text].append(index)
     return [spare[text].popleft() if spare[text] else None for text in new]
-
-
-def _keys(key: str | None, elements: list[Any]) -> list[str] | None:
-    """Return what the elements of a list are known by, or None where they cannot be told by it."""
-    keys = [item.get(key) if isinstance(item, Mapping) else None for item in elements] if key else [None]
-    texts = [value for value in keys if isinstance(value, str)]
-    return texts if len(set(texts)) == len(keys) else None
 
 
 def respelled(shape: Shape, before: Data, after: Data) -> dict[str, Any]:

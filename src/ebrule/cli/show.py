@@ -77,7 +77,6 @@ def _redactor(settings: Settings, session: Session, kind: Kind, rule: Rule) -> R
     from secrets import token_bytes
 
     from ebrule.core.audit import AuditLog, RuleKey
-    from ebrule.core.identity import read_identity
     from ebrule.redaction import Redactor, present_key
 
     key = present_key(settings.state_dir)
@@ -85,8 +84,9 @@ def _redactor(settings: Settings, session: Session, kind: Kind, rule: Rule) -> R
     if key is None:
         return redactor
     ledger = AuditLog(settings.audit_log, now=session.pace.clock.now, check_stop=session.pace.check)
-    last = ledger.last_applied(RuleKey(kind.name, rule.id, read_identity(session).id, session.org.name))
-    return redactor.knowing(last and last.data, rule.data)
+    of_rule = RuleKey(kind.name, rule.id)  # in whatever org: what is a secret in one is none to show of another
+    last = ledger.last_applied(of_rule)
+    return redactor.knowing([last and last.data, ledger.last_sent(of_rule)], rule.data)
 
 
 def _kept(kind: Kind | None, value: Any, redacted: Any, path: Path = ()) -> Any:

@@ -316,6 +316,16 @@ class AuditLog:
         """
         return rule_history.state_at(self._history(rule), rule, version)
 
+    def last_sent(self, rule: RuleKey) -> tuple[Any, Any] | None:
+        """What the newest intent for a rule was to replace, and with what, whatever became of it; or None.
+
+        It says which values an earlier run knew as secrets, so the org does not matter.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        return rule_history.last_sent(self._history(rule))
+
     def event_of(self, rule: RuleKey, version: int) -> dict[str, Any] | None:
         """The announcement of a version that an operation of this ledger made, or None.
 

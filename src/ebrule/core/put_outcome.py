@@ -84,6 +84,16 @@ def judge_put(kind: Kind, put: SentPut, seen: Rule, evidence: Evidence) -> Verdi
     return Verdict(PutOutcome.MOVED_ON, f"{reason}: they may have been applied and undone", "content")
 
 
+def made_version(kind: Kind, put: SentPut, seen: Rule) -> int | None:
+    """Return the version that an applied PUT made, or None where it cannot be told from the rule as it is now.
+
+    Where versions need not grow by one, a version with just the content that was sent stands for it.
+    """
+    if kind.version_increments_by_one:
+        return put.base_version + 1
+    return seen.version if equivalent(kind.shape, put.after, kind.content(seen.data)) else None
+
+
 def _by_content(kind: Kind, put: SentPut, version: int, content: Data) -> Verdict | None:
     """Return what a version's content says for itself, or None where it is neither as sent nor as before."""
     shape = kind.shape

@@ -123,6 +123,13 @@ def maker_of(history: Iterable[Record], key: RuleKey, version: int) -> str | Non
     return next((put.intent["operation_id"] for put in _puts(history, key) if put.made_version == version), None)
 
 
+def last_sent(history: Iterable[Record]) -> tuple[Any, Any] | None:
+    """What the newest intent was to replace, and with what, in whatever org and whatever became of it; or None."""
+    intents = (record for record in history if record["type"] == "intent")
+    newest = next(intents, None)
+    return None if newest is None else (newest.get("before"), newest.get("after"))
+
+
 def event_of(history: Iterable[Record], key: RuleKey, version: int) -> dict[str, Any] | None:
     """The announcement of ``version``, or None where the operation that made it had none."""
     endings = (put.ending or {} for put in _puts(history, key) if put.made_version == version)

@@ -19,7 +19,7 @@ from ebrule.core.failures import failure, wait
 from ebrule.core.fetcher import fetch_recent, rule_in
 from ebrule.core.notices import AskingBack
 from ebrule.core.pace import OutOfTimeError
-from ebrule.core.put_outcome import Evidence, PutOutcome, SentPut, judge_put
+from ebrule.core.put_outcome import Evidence, PutOutcome, SentPut, judge_put, made_version
 from ebrule.core.reply import Reply, TransportError
 from ebrule.core.retry import (
     CONFLICT_BACKOFF,
@@ -265,8 +265,10 @@ class Updater:
         )
 
     def _confirmed(self, present: Rule) -> Landed:
-        made = self.base.version + 1 if self._kind.version_increments_by_one else None
-        return Landed(present, made, confirmed=True)
+        return Landed(present, made_version(self._kind, self._sent(), present), confirmed=True)
+
+    def _sent(self) -> SentPut:
+        return SentPut(self.base.version, self._kind.content(self.base.data), self.wanted)
 
     def _applied_all_the_same(self, meaning: Meaning, refusal: EbruleError) -> Landed:
         """Raise the refusal of a PUT, unless the rule is as sent: of a PUT sent twice, the second one is refused."""
@@ -336,8 +338,7 @@ class Updater:
         """Act on what a newer version says of our PUT; None means that another one is to be sent."""
         kind = self._kind
         was, theirs = kind.content(self.base.data), kind.content(present.data)
-        put = SentPut(self.base.version, was, self.wanted)
-        verdict = judge_put(kind, put, present, self._hooks.evidence(self.base.version))
+        verdict = judge_put(kind, self._sent(), present, self._hooks.evidence(self.base.version))
         if verdict.outcome is PutOutcome.APPLIED:
             return self._confirmed(present)
         if verdict.outcome is PutOutcome.NOT_APPLIED and not self._repeats_invisibly(was, theirs):

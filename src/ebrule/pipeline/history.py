@@ -44,11 +44,21 @@ class History:
         self._kind = kind
         self._key = key
         self.last: KnownState | None = None
+        self.last_sent: tuple[Any, Any] | None = None
 
     def recall(self) -> KnownState | None:
-        """Look up the newest state that this ledger knows it applied, with secrets redacted; ``last`` keeps it."""
+        """Look up the newest state that this ledger knows it applied, with secrets redacted; ``last`` keeps it.
+
+        ``last_sent`` keeps what was sent last, which says what an earlier run knew as a secret.
+        """
         self.last = self._ledger.last_applied(self._key)
+        self.last_sent = self._ledger.last_sent(self._key)
         return self.last
+
+    @property
+    def recorded(self) -> list[Any]:
+        """What is recorded of the rule: its redacted values are secrets, wherever they stand now."""
+        return [self.last and self.last.data, self.last_sent]
 
     def content_at(self, version: int, *known: Any) -> dict[str, Any] | None:
         """Return the rule's content at a version, or None where the ledger does not know it.

@@ -17,7 +17,7 @@ from ebrule.core.failures import wait
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.identity import OrgIdentity, read_identity
 from ebrule.core.notices import Warned
-from ebrule.core.put_outcome import PutOutcome, SentPut, Verdict, judge_put
+from ebrule.core.put_outcome import PutOutcome, SentPut, Verdict, judge_put, made_version
 from ebrule.core.run_end import is_intent, seconds_until_over
 from ebrule.core.webhook import Event, make_event
 from ebrule.errors import LedgerError, Overlap, RuleNotFoundError, UsageError
@@ -228,7 +228,9 @@ class _Resolver:
         outcome = verdict.outcome
         facts: Record = {"version": present.version, "reason": verdict.reason, "decided_by": verdict.evidence}
         if outcome is PutOutcome.APPLIED:
-            made = intent["base_version"] + 1 if kind.version_increments_by_one else None
+            content = kind.content(present.data)
+            before, after = self._redactor.restore([intent["before"], intent["after"]], content)
+            made = made_version(kind, SentPut(intent["base_version"], before, after), present)
             return _finding(intent, "applied", made_version=made, **facts)
         if outcome is PutOutcome.NOT_APPLIED:
             return _finding(intent, "not_applied", **facts)

@@ -267,7 +267,7 @@ class Run:
         result.base_version = result.version = base.version
         # What an earlier run knew as a secret stays one, though this one reads it from the org.
         known = Redactor(self.key, desired.secrets | session.tokens.credentials)
-        self.redactor = known.knowing([desired.recorded, history.last and history.last.data], base.data)
+        self.redactor = known.knowing([desired.recorded, *history.recorded], base.data)
         history.redactor = self.redactor
         there = {reference.resource for reference in self._references(kind, base.data, rule_id)}
         _raise_any(desired, [self._new(wrong, desired, there) for wrong in found])

@@ -59,7 +59,8 @@ class HttpxTransport:
         self._closed = False
         self._context = _shared_context(network) if secure else ssl_context(network, secure=False)
         self._proxies = Proxies(network)
-        self._pools: dict[Proxy | None, httpx.Client] = {None: _pool(self._context)}
+        self._direct = _pool(self._context)
+        self._pools: dict[Proxy | None, httpx.Client] = {None: self._direct}
         self._making = threading.Lock()
         for url in urls:
             with contextlib.suppress(ValueError):  # no request can go there, as `send` will say

@@ -187,7 +187,10 @@ class Change(NamedTuple):
     expect_version: ExpectVersion = None
     on_conflict: Annotated[
         OnConflict | None,
-        typer.Option("--on-conflict", help="When somebody else changes the same fields meanwhile.  [default: merge]"),
+        typer.Option(
+            "--on-conflict",
+            help="When somebody else changes the rule meanwhile.  [default: merge; fail if a version is expected]",
+        ),
     ] = None
     max_attempts: Annotated[int, typer.Option("--max-attempts", metavar="N", min=1, help="How many PUTs at most.")] = 10
     no_check_targets: NoCheckTargets = False

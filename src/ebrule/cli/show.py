@@ -75,7 +75,7 @@ def _redactor(settings: Settings, session: Session, kind: Kind, rule: Rule) -> R
     from ebrule.core.audit import AuditLog
     from ebrule.redaction import Redactor, present_key
 
-    key = present_key(settings.state_dir)
+    key = present_key(settings.state_dir) if settings.known_state_dir else None
     redactor = Redactor(key or token_bytes(32), session.tokens.credentials)
     if key is None:
         return redactor

@@ -16,7 +16,8 @@ class UpdateOptions(NamedTuple):
         kind: the kind; by default what the file says, or ``eventbridge``.
         dry_run: read and compare only: nothing is written, here or there.
         expect_version: change the rule only if it has this version.
-        on_conflict: what to do when somebody else changes the rule meanwhile; by default ``merge``.
+        on_conflict: what to do when somebody else changes the rule meanwhile; by default ``merge``, and ``fail`` where
+            the caller or the file expects a version.
         max_attempts: how many PUTs may be sent.
         check_targets: whether what the rule refers to must exist.
         announce: whether to tell the webhook.

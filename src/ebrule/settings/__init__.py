@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from ebrule.errors import AccessError, UsageError
 from ebrule.rules.registry import KINDS
 from ebrule.settings.configured import configured_kinds
+from ebrule.settings.folders import expanded, own_folder
 from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url, domain_of, is_loopback, is_sandbox
 from ebrule.settings.profiles import Profile, find_profile
 
@@ -87,13 +88,14 @@ class Settings(NamedTuple):
 
     ``deadline`` is in seconds, for the whole run. ``missing`` says why there is no ``org``, where there is none.
     ``warnings`` are what a user should know of where the settings come from. ``kinds`` are the kinds of rules by name,
-    as the configuration file has them.
+    as the configuration file has them. ``known_state_dir`` and ``known_audit_log`` are None where nothing says where
+    they are.
     """
 
     org: Org | None
     missing: AccessError | None
-    state_dir: Path
-    audit_log: Path
+    known_state_dir: Path | None
+    known_audit_log: Path | None
     network: Network = Network()
     deadline: float = DEFAULT_DEADLINE
     webhook_url: str | None = None
@@ -103,6 +105,16 @@ class Settings(NamedTuple):
     audit_otlp_required: bool = False
     warnings: tuple[str, ...] = ()
     kinds: Mapping[str, Kind] = KINDS
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder of what ebrule keeps; raises :class:`UsageError`, which names the variable to set, for none."""
+        return _required(self.known_state_dir)
+
+    @property
+    def audit_log(self) -> Path:
+        """The ledger; raises :class:`UsageError`, which names the variable to set, where there is no folder for it."""
+        return _required(self.known_audit_log)
 
     def require_org(self) -> Org:
         """Return the org; raises :class:`AccessError`, which names the variables to set, where there is none."""
@@ -123,16 +135,14 @@ def load_settings(options: Options, environ: Mapping[str, str], *, to_org: bool 
     """
     profile = _profile(options, environ) if to_org else None
     org, missing = _org(options, environ, profile) if to_org else (None, None)
-    state_dir = state_dir_of(options, environ)
-    audit_log = audit_log_of(options, environ)
     secret = environ.get("EBRULE_WEBHOOK_SECRET")
     if options.ca_file and not Path(options.ca_file).is_file():
         raise UsageError(f"{options.ca_file} is not a file", hint="--ca-file takes a PEM file.", code="bad-ca-file")
     return Settings(
         org=org,
         missing=missing,
-        state_dir=state_dir,
-        audit_log=audit_log,
+        known_state_dir=_state_dir(options, environ),
+        known_audit_log=_audit_log(options, environ),
         network=Network(options.ca_file, options.proxy, options.transport),
         deadline=checked_deadline(options.deadline),
         webhook_url=options.webhook_url or environ.get("EBRULE_WEBHOOK_URL") or None,
@@ -174,17 +184,36 @@ def wants_sandbox(options: Options, environ: Mapping[str, str]) -> bool:
 
 
 def state_dir_of(options: Options, environ: Mapping[str, str]) -> Path:
-    """Return the folder of what ebrule keeps."""
-    from platformdirs import user_state_path  # noqa: PLC0415 - not needed where the folder is set
-
-    given = Path(options.state_dir) if options.state_dir else _path(environ, "EBRULE_STATE_DIR")
-    return given or user_state_path("ebrule")
+    """Return the folder of what ebrule keeps; raises :class:`UsageError` where nothing says where it is."""
+    return _required(_state_dir(options, environ))
 
 
 def audit_log_of(options: Options, environ: Mapping[str, str]) -> Path:
-    """Return the ledger."""
+    """Return the ledger; raises :class:`UsageError` where nothing says where it is."""
+    return _required(_audit_log(options, environ))
+
+
+def _state_dir(options: Options, environ: Mapping[str, str]) -> Path | None:
+    from platformdirs import user_state_path  # noqa: PLC0415 - not needed where the folder is set
+
+    given = Path(options.state_dir) if options.state_dir else _path(environ, "EBRULE_STATE_DIR")
+    return given or own_folder(user_state_path)
+
+
+def _audit_log(options: Options, environ: Mapping[str, str]) -> Path | None:
     given = Path(options.audit_log) if options.audit_log else _path(environ, "EBRULE_AUDIT_LOG")
-    return given or state_dir_of(options, environ) / "audit.jsonl"
+    folder = None if given else _state_dir(options, environ)
+    return given or (folder and folder / "audit.jsonl")
+
+
+def _required(path: Path | None) -> Path:
+    if path is None:
+        raise UsageError(
+            "no state folder: the home folder of this user is unknown",
+            hint="Set EBRULE_STATE_DIR to a folder that this user can write to.",
+            code="no-state-dir",
+        )
+    return path
 
 
 # --- where the org is, and who asks ---------------------------------------------------------------------------
@@ -357,10 +386,7 @@ def _name_of(api_url: str, region: str | None) -> str:
 def _path(environ: Mapping[str, str], name: str) -> Path | None:
     if not environ.get(name):
         return None
-    try:
-        return Path(environ[name]).expanduser()
-    except RuntimeError as error:
-        raise UsageError(f"{name} names a user that is not there", code="bad-path") from error
+    return Path(expanded(environ[name], name))
 
 
 def _first(environ: Mapping[str, str], *names: str) -> str | None:

@@ -31,6 +31,13 @@ def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tu
             yield (*path, name), command
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a command may write in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EBRULE_STATE_DIR", str(tmp_path / "state"))
+
+
 ALL = dict(commands())
 OPTIONS = [
     (path, option)

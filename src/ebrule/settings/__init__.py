@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from ebrule.errors import AccessError, UsageError
 from ebrule.rules.registry import KINDS
 from ebrule.settings.configured import configured_kinds
-from ebrule.settings.folders import expanded, own_folder
+from ebrule.settings.folders import audit_log_of, known_audit_log, known_state_dir, required, state_dir_of
 from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url, domain_of, is_loopback, is_sandbox
 from ebrule.settings.profiles import Profile, find_profile
 
@@ -26,6 +26,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ebrule.rules.kind import Kind
+
+__all__ = [
+    "DEFAULT_DEADLINE",
+    "EventFormat",
+    "Network",
+    "Options",
+    "Org",
+    "Settings",
+    "audit_log_of",
+    "checked_deadline",
+    "load_settings",
+    "state_dir_of",
+    "wants_sandbox",
+]
 
 DEFAULT_DEADLINE = 120.0
 
@@ -109,12 +123,12 @@ class Settings(NamedTuple):
     @property
     def state_dir(self) -> Path:
         """The folder of what ebrule keeps; raises :class:`UsageError`, which names the variable to set, for none."""
-        return _required(self.known_state_dir)
+        return required(self.known_state_dir)
 
     @property
     def audit_log(self) -> Path:
         """The ledger; raises :class:`UsageError`, which names the variable to set, where there is no folder for it."""
-        return _required(self.known_audit_log)
+        return required(self.known_audit_log)
 
     def require_org(self) -> Org:
         """Return the org; raises :class:`AccessError`, which names the variables to set, where there is none."""
@@ -141,8 +155,8 @@ def load_settings(options: Options, environ: Mapping[str, str], *, to_org: bool 
     return Settings(
         org=org,
         missing=missing,
-        known_state_dir=_state_dir(options, environ),
-        known_audit_log=_audit_log(options, environ),
+        known_state_dir=known_state_dir(options, environ),
+        known_audit_log=known_audit_log(options, environ),
         network=Network(options.ca_file, options.proxy, options.transport),
         deadline=checked_deadline(options.deadline),
         webhook_url=options.webhook_url or environ.get("EBRULE_WEBHOOK_URL") or None,
@@ -181,39 +195,6 @@ def wants_sandbox(options: Options, environ: Mapping[str, str]) -> bool:
     place = _place(options, environ, _profile(options, environ))
     # Beside a URL only the option says so: a region that a shell still has set does not hide where the URL leads.
     return is_sandbox(options.region) or (is_sandbox(place.region) and not place.api_url)
-
-
-def state_dir_of(options: Options, environ: Mapping[str, str]) -> Path:
-    """Return the folder of what ebrule keeps; raises :class:`UsageError` where nothing says where it is."""
-    return _required(_state_dir(options, environ))
-
-
-def audit_log_of(options: Options, environ: Mapping[str, str]) -> Path:
-    """Return the ledger; raises :class:`UsageError` where nothing says where it is."""
-    return _required(_audit_log(options, environ))
-
-
-def _state_dir(options: Options, environ: Mapping[str, str]) -> Path | None:
-    from platformdirs import user_state_path  # noqa: PLC0415 - not needed where the folder is set
-
-    given = Path(options.state_dir) if options.state_dir else _path(environ, "EBRULE_STATE_DIR")
-    return given or own_folder(user_state_path)
-
-
-def _audit_log(options: Options, environ: Mapping[str, str]) -> Path | None:
-    given = Path(options.audit_log) if options.audit_log else _path(environ, "EBRULE_AUDIT_LOG")
-    folder = None if given else _state_dir(options, environ)
-    return given or (folder and folder / "audit.jsonl")
-
-
-def _required(path: Path | None) -> Path:
-    if path is None:
-        raise UsageError(
-            "no state folder: the home folder of this user is unknown",
-            hint="Set EBRULE_STATE_DIR to a folder that this user can write to.",
-            code="no-state-dir",
-        )
-    return path
 
 
 # --- where the org is, and who asks ---------------------------------------------------------------------------
@@ -381,12 +362,6 @@ def _name_of(api_url: str, region: str | None) -> str:
     host = urlsplit(api_url).netloc
     by_host = {f"api.{domain}": name for name, domain in REGIONS.items()}
     return by_host.get(host) or (SANDBOX if is_sandbox(region) else host)
-
-
-def _path(environ: Mapping[str, str], name: str) -> Path | None:
-    if not environ.get(name):
-        return None
-    return Path(expanded(environ[name], name))
 
 
 def _first(environ: Mapping[str, str], *names: str) -> str | None:

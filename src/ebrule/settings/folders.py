@@ -3,13 +3,55 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebrule.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
+
+    from ebrule.settings import Options
+
+
+def state_dir_of(options: Options, environ: Mapping[str, str]) -> Path:
+    """Return the folder of what ebrule keeps; raises :class:`UsageError` where nothing says where it is."""
+    return required(known_state_dir(options, environ))
+
+
+def audit_log_of(options: Options, environ: Mapping[str, str]) -> Path:
+    """Return the ledger; raises :class:`UsageError` where nothing says where it is."""
+    return required(known_audit_log(options, environ))
+
+
+def known_state_dir(options: Options, environ: Mapping[str, str]) -> Path | None:
+    """Return the folder of what ebrule keeps, or None where nothing says where it is."""
+    from platformdirs import user_state_path  # noqa: PLC0415 - not needed where the folder is set
+
+    given = Path(options.state_dir) if options.state_dir else _path(environ, "EBRULE_STATE_DIR")
+    return given or own_folder(user_state_path)
+
+
+def known_audit_log(options: Options, environ: Mapping[str, str]) -> Path | None:
+    """Return the ledger, or None where nothing says where it is."""
+    given = Path(options.audit_log) if options.audit_log else _path(environ, "EBRULE_AUDIT_LOG")
+    folder = None if given else known_state_dir(options, environ)
+    return given or (folder and folder / "audit.jsonl")
+
+
+def required(path: Path | None) -> Path:
+    """Return the path; raises :class:`UsageError`, which names the variable to set, where there is none."""
+    if path is None:
+        raise UsageError(
+            "no state folder: the home folder of this user is unknown",
+            hint="Set EBRULE_STATE_DIR to a folder that this user can write to.",
+            code="no-state-dir",
+        )
+    return path
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(expanded(environ[name], name)) if environ.get(name) else None
 
 
 def own_folder(find: Callable[[str], Path]) -> Path | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from command_line import CommandLine
+    from sandbox_process import SandboxProcess
 
 READ = ("show", "demo-rule", "-o", "json")
 
@@ -56,15 +57,38 @@ def test_a_file_that_others_can_read_is_warned_of(ebrule: CommandLine) -> None:
 
 
 @pytest.mark.loopback
-def test_what_goes_before_a_profile_is_warned_of(ebrule: CommandLine) -> None:
-    """One variable goes, and several go, before what the profile that was named says."""
+def test_the_org_of_an_option_is_the_one_that_is_changed(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """A profile that is typed goes before the whole org of the environment, in silence; the result names it."""
+    environ = dict(ebrule.environ)
+    profile_file(ebrule)
+    ebrule.environ |= {
+        "GENESYSCLOUD_REGION": "eu-west-1",
+        "GENESYSCLOUD_OAUTHCLIENT_ID": "other",
+        "GENESYSCLOUD_OAUTHCLIENT_SECRET": "other-secret",
+        "GENESYSCLOUD_ACCESS_TOKEN": "other-token",
+        "EBRULE_API_URL": "http://127.0.0.1:9",
+        "EBRULE_LOGIN_URL": "http://127.0.0.1:9",
+        "EBRULE_PROFILE": "other",
+    }
+
+    ran = ebrule("update", "-f", ebrule.rule(), "-p", "night")
+    assert (0, "", 1) == (ran.code, ran.err, len(sandbox.history()))
+    host = environ["EBRULE_API_URL"].removeprefix("http://")
+    assert f"demo-rule  Updated Call Duration Filter  (eventbridge, {host}, profile night)" == ran.out.splitlines()[0]
+    assert f"(eventbridge, {host}, profile night, version 8)" in ebrule("show", "demo-rule", "-p", "night").out
+
+
+@pytest.mark.loopback
+def test_what_goes_before_the_environments_profile_is_warned_of(ebrule: CommandLine) -> None:
+    """One variable goes, and several go, before what the profile says that another variable names."""
     url, client = ebrule.environ["EBRULE_API_URL"], dict(ebrule.environ)
     profile_file(ebrule)
+    ebrule.environ["EBRULE_PROFILE"] = "night"
 
     ebrule.environ["EBRULE_API_URL"] = url
-    one = ebrule(*READ, "-p", "night")
+    one = ebrule(*READ)
     ebrule.environ |= client
-    several = ebrule(*READ, "-p", "night")
+    several = ebrule(*READ)
 
     says = "before what profile night says\n"
     names = "GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET"

@@ -86,7 +86,7 @@ def opened(
         for warning in (*warnings, *settings.warnings):
             pace.observe(Warned(warning))
         stack.enter_context(stop_on_signals(pace.interrupt))
-        yield Opened(settings, pace, settings.org.name if settings.org else "")
+        yield Opened(settings, pace, settings.org.title if settings.org else "")
 
 
 def _check_proxy(url: str | None) -> None:

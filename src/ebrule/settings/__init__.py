@@ -1,9 +1,10 @@
 """Options, environment, profiles and defaults, resolved into one frozen object.
 
-Precedence: option, then environment, then profile, then default; an option that names a profile changes nothing
-about that. A secret is never an option. Where an org is and who asks are each taken as a whole from the first that
-says any of it: an id never meets the secret of another client. Only a secret that is given by itself, from a file,
-goes with the first id that is found.
+Precedence: option, then a profile that an option names, then environment, then the default profile, which
+``EBRULE_PROFILE`` may name. Of a profile that an option names, where and who are one: nothing that the environment says
+of an org is looked at beside it. A secret is never an option. Where an org is and who asks are each taken as a whole
+from the first that says any of it: an id never meets the secret of another client. Only a secret that is given by
+itself, from a file, goes with the first id that is found.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Org(NamedTuple):
     """One org and the credentials for it: either a client's id and secret, or an access token.
 
     ``name`` is the AWS region where it is known, however it was given, so that records of the same org agree.
-    ``credentials`` says in words where they come from.
+    ``credentials`` says in words where they come from. ``profile`` is the profile that says any of it, if one does.
     """
 
     name: str
@@ -95,6 +96,12 @@ class Org(NamedTuple):
     client_secret: SecretStr | None = None
     access_token: SecretStr | None = None
     credentials: str = "the client's id and secret"
+    profile: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What a user calls it: the region, and the profile where one was used."""
+        return f"{self.name}, profile {self.profile}" if self.profile else self.name
 
 
 class Settings(NamedTuple):
@@ -192,7 +199,7 @@ def checked_deadline(seconds: float) -> float:
 
 def wants_sandbox(options: Options, environ: Mapping[str, str]) -> bool:
     """Return whether the built-in sandbox is asked for; raises :class:`UsageError` as :func:`load_settings` does."""
-    place = _place(options, environ, _profile(options, environ))
+    place = _place(options, _beside(options, environ), _profile(options, environ))
     # Beside a URL only the option says so: a region that a shell still has set does not hide where the URL leads.
     return is_sandbox(options.region) or (is_sandbox(place.region) and not place.api_url)
 
@@ -244,6 +251,11 @@ class _Credentials(NamedTuple):
         return [name for name, value in pairs if not value]
 
 
+def _beside(options: Options, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what may say which org is meant beside the options: nothing of the environment, if they name a profile."""
+    return {} if options.profile else environ
+
+
 def _profile(options: Options, environ: Mapping[str, str]) -> Profile | None:
     """Return the profile that is named; the default one only where it is needed."""
     name = options.profile or environ.get("EBRULE_PROFILE") or None
@@ -253,11 +265,12 @@ def _profile(options: Options, environ: Mapping[str, str]) -> Profile | None:
 
 
 def _place(options: Options, environ: Mapping[str, str], profile: Profile | None) -> _Place:
-    region = options.region or _first(environ, *_REGION)
-    # A region that was asked for by option names both hosts, whatever the environment says of them.
-    urls = environ if options.region is None or is_sandbox(options.region) else {}
+    # What was asked for by option names both hosts, whatever the environment says of them.
+    urls = {} if options.api_url or (options.region and not is_sandbox(options.region)) else environ
     place = _Place(
-        region, options.api_url or urls.get("EBRULE_API_URL"), options.login_url or urls.get("EBRULE_LOGIN_URL")
+        options.region or _first(environ, *_REGION),
+        options.api_url or urls.get("EBRULE_API_URL"),
+        options.login_url or urls.get("EBRULE_LOGIN_URL"),
     )
     if profile is None or place.is_told:
         return place
@@ -298,11 +311,13 @@ def _urls(place: _Place) -> tuple[str, str]:
 def _org(
     options: Options, environ: Mapping[str, str], profile: Profile | None
 ) -> tuple[Org | None, AccessError | None]:
-    place, who = _place(options, environ, profile), _credentials(options, environ, profile)
+    beside = _beside(options, environ)
+    place, who = _place(options, beside, profile), _credentials(options, beside, profile)
     if not place.is_told:
         lacking = f"{profile} has no region" if profile else f"{_REGION[0]} is not set"
         why = f"{NO_ORG}: {lacking}" if profile or not who.absent else NO_ORG
-        return None, AccessError(why, hint=_what_to_set(_REGION[0], *who.to_set), code="no-credentials")
+        hint = _OF_THE_PROFILE if options.profile else _what_to_set(_REGION[0], *who.to_set)
+        return None, AccessError(why, hint=hint, code="no-credentials")
     try:
         api_url, login_url = _urls(place)
     except UsageError as error:
@@ -310,7 +325,7 @@ def _org(
         raise
 
     name = _name_of(api_url, options.region)
-    reason, hint = None, None
+    reason, hint = None, ""
     if who.access_token:
         token = who.access_token.get_secret_value()
         if not token.isascii() or not token.isprintable() or " " in token:
@@ -319,12 +334,21 @@ def _org(
     elif who.absent and profile and who.source == str(profile):
         reason = f"{profile} has no {' and no '.join(who.absent)}"
         hint = "A profile needs client_id and client_secret, or an access_token; a login in a browser will not do."
+        if options.profile and not _credentials(Options(), environ, None).absent:
+            hint += f"\n{_OF_THE_PROFILE}"
     elif who.absent:
         reason = f"{' and '.join(who.absent)} {'is' if len(who.absent) == 1 else 'are'} not set"
         hint = _what_to_set(*who.to_set)
     if reason:
         return None, AccessError(f"no credentials for {name}: {reason}", hint=hint, code="no-credentials")
-    return Org(name, api_url, login_url, who.client_id, who.client_secret, who.access_token, who.source), None
+    used = profile.name if profile and (options.profile or place.profile or str(profile) in who.source) else None
+    return Org(name, api_url, login_url, who.client_id, who.client_secret, who.access_token, who.source, used), None
+
+
+_OF_THE_PROFILE = (
+    "With --profile, the environment's region and credentials are not used: add them to the profile, "
+    "or leave out --profile."
+)
 
 
 def _what_to_set(*variables: str) -> str:
@@ -338,14 +362,14 @@ def _what_to_set(*variables: str) -> str:
 
 def _warnings(options: Options, environ: Mapping[str, str], profile: Profile | None, org: Org | None) -> Iterator[str]:
     """Tell what of environment and profile is not what it looks like."""
-    is_told_twice = is_sandbox(_first(environ, *_REGION)) and not (options.region or options.api_url)
+    is_told_twice = is_sandbox(_first(environ, *_REGION)) and not (options.region or options.api_url or options.profile)
     if org is not None and is_told_twice and not is_loopback(urlsplit(org.api_url).hostname or ""):
         yield f"EBRULE_API_URL of the environment goes before its region {SANDBOX}: this is {org.name}"
     if profile is None:
         return
     if profile.is_exposed and (profile.client_secret or profile.access_token):
         yield f"{profile.source} holds secrets, and others can read it. Mend that with: chmod 600 {profile.source}"
-    if not options.profile:
+    if options.profile or not environ.get("EBRULE_PROFILE"):
         return
     variables: list[str] = []
     if not (options.region or options.api_url) and (profile.region or profile.api_url):

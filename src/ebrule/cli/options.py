@@ -65,6 +65,10 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="A value over the file's, or over the rule's. Repeatable."),
 ]
+SetStringOption = Annotated[
+    list[str] | None,
+    typer.Option("--set-string", metavar="PATH=TEXT", help="As --set, and always text. Repeatable."),
+]
 AllowIdentityChange = Annotated[bool, typer.Option("--allow-identity-change", help="Let a source become another one.")]
 
 

@@ -23,6 +23,7 @@ class UpdateOptions(NamedTuple):
         announce: whether to tell the webhook.
         reason: kept in the ledger.
         assignments: ``PATH=VALUE``, each laid over the file, or over the present rule where there is no file.
+        text_assignments: the same, of values that are text whatever they look like; laid over those.
         allow_identity_change: whether what says which thing the rule is about may change.
     """
 
@@ -36,6 +37,7 @@ class UpdateOptions(NamedTuple):
     announce: bool = True
     reason: str | None = None
     assignments: tuple[str, ...] = ()
+    text_assignments: tuple[str, ...] = ()
     allow_identity_change: bool = False
 
     def expected(self, said: int | None) -> int | None:

@@ -20,17 +20,18 @@ LONG_WITH_VALUE = frozenset(
 
 
 def wants_json(arguments: Iterable[str]) -> bool:
-    """Return whether an ``--output`` of a command line asks for JSON."""
+    """Return whether the last ``--output`` of a command line asks for JSON."""
+    asked: str | None = None
     words = iter(arguments)
     for word in words:
         if word == "--":
-            return False
+            break
         option, value = _option_in(word)
         if option is not None and value is None:
             value = next(words, None)
-        if option in ("--output", "-o") and value == "json":
-            return True
-    return False
+        if option in ("--output", "-o"):
+            asked = value
+    return asked == "json"
 
 
 def _option_in(word: str) -> tuple[str | None, str | None]:

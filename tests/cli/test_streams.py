@@ -210,10 +210,9 @@ def test_any_encoding_of_the_streams_works_with_the_sandbox(ebrule: CommandLine,
     """Also one that ASCII is no part of, or with a mark before the text: what is printed can be read in it."""
     del ebrule.environ["EBRULE_API_URL"]
     ebrule.environ["PYTHONIOENCODING"] = encoding
-    with ebrule.start("show", "demo-rule", "--region", "sandbox", "-v", "-o", "json", text=False) as process:
+    with ebrule.start("show", "demo-rule", "--region", "sandbox", "-v", "-o", "json", encoding=encoding) as process:
         out, err = process.communicate(timeout=HANG_GUARD_SECONDS)
 
     assert 0 == process.returncode
-    assert "demo-rule" == json.loads(out.decode(encoding))["id"]
-    lines = err.decode(encoding).splitlines()
-    assert ["POST", "GET"] == [line.split()[0] for line in lines]
+    assert "demo-rule" == json.loads(out)["id"]
+    assert ["POST", "GET"] == [line.split()[0] for line in err.splitlines()]

@@ -5,11 +5,13 @@ The collector is an HTTP server that reads what arrives with OpenTelemetry's own
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import socket
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -164,6 +166,32 @@ def test_without_the_extra_it_says_what_to_install(ebrule: CommandLine, sandbox:
     assert "pip install 'ebrule[otel]'" in ran.err
     assert sandbox.history() == []
     assert ebrule("update", "--file", "rule.yaml").code == 0
+
+
+def test_a_collector_is_reached_through_the_options_proxy(ebrule: CommandLine) -> None:
+    """The environment's goes behind it, though requests by itself would have it go before."""
+    asked: list[bytes] = []
+
+    def refuse(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # the test is over
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    asked.append(connection.recv(1_000))
+                    connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as other:
+        threading.Thread(target=refuse, args=(listener,), daemon=True).start()
+        proxy, wrong = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in (listener, other))
+        ebrule.environ["HTTPS_PROXY"] = wrong
+        options = ("--audit-otlp", "https://collector.example", "--audit-otlp-required", "--proxy", proxy)
+        ran = ebrule("update", "--file", ebrule.rule(), *options)
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.accept()
+        listener.shutdown(socket.SHUT_RDWR)
+
+    assert (11, b"CONNECT collector.example:443") == (ran.code, asked[0][:29])
 
 
 def test_a_dry_run_sends_nothing_to_the_collector(ebrule: CommandLine) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from command_line import CommandLine
+    from sandbox_process import SandboxProcess
 
 READ = ("show", "demo-rule", "-o", "json")
 
@@ -56,15 +57,38 @@ def test_a_file_that_others_can_read_is_warned_of(ebrule: CommandLine) -> None:
 
 
 @pytest.mark.loopback
-def test_what_goes_before_a_profile_is_warned_of(ebrule: CommandLine) -> None:
-    """One variable goes, and several go, before what the profile that was named says."""
+def test_the_org_of_an_option_is_the_one_that_is_changed(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """A profile that is typed goes before the whole org of the environment, in silence; the result names it."""
+    environ = dict(ebrule.environ)
+    profile_file(ebrule)
+    ebrule.environ |= {
+        "GENESYSCLOUD_REGION": "eu-west-1",
+        "GENESYSCLOUD_OAUTHCLIENT_ID": "other",
+        "GENESYSCLOUD_OAUTHCLIENT_SECRET": "other-secret",
+        "GENESYSCLOUD_ACCESS_TOKEN": "other-token",
+        "EBRULE_API_URL": "http://127.0.0.1:9",
+        "EBRULE_LOGIN_URL": "http://127.0.0.1:9",
+        "EBRULE_PROFILE": "other",
+    }
+
+    ran = ebrule("update", "-f", ebrule.rule(), "-p", "night")
+    assert (0, "", 1) == (ran.code, ran.err, len(sandbox.history()))
+    host = environ["EBRULE_API_URL"].removeprefix("http://")
+    assert f"demo-rule  Updated Call Duration Filter  (eventbridge, {host}, profile night)" == ran.out.splitlines()[0]
+    assert f"(eventbridge, {host}, profile night, version 8)" in ebrule("show", "demo-rule", "-p", "night").out
+
+
+@pytest.mark.loopback
+def test_what_goes_before_the_environments_profile_is_warned_of(ebrule: CommandLine) -> None:
+    """One variable goes, and several go, before what the profile says that another variable names."""
     url, client = ebrule.environ["EBRULE_API_URL"], dict(ebrule.environ)
     profile_file(ebrule)
+    ebrule.environ["EBRULE_PROFILE"] = "night"
 
     ebrule.environ["EBRULE_API_URL"] = url
-    one = ebrule(*READ, "-p", "night")
+    one = ebrule(*READ)
     ebrule.environ |= client
-    several = ebrule(*READ, "-p", "night")
+    several = ebrule(*READ)
 
     says = "before what profile night says\n"
     names = "GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET"
@@ -301,3 +325,56 @@ def test_completion_never_fails(offline: CommandLine) -> None:
     offline.environ["EBRULE_CONFIG"] = offline.file("broken.toml", "[")
 
     assert [] == completed(offline, "show", "--profile", "ni")
+
+
+# --- proxies ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"NO_PROXY": "localhost,fd00::/8"},
+        {"NO_PROXY": "[::1]"},
+        {"ALL_PROXY": "socks5://proxy.example:1080"},
+        {"HTTPS_PROXY": "://nonsense", "HTTP_PROXY": "http://[::1", "ALL_PROXY": "x y:z"},
+    ],
+    ids=["ipv6-network", "brackets", "socks", "nonsense"],
+)
+def test_what_the_environment_says_of_proxies_does_not_stop_loopback(
+    ebrule: CommandLine, environ: dict[str, str]
+) -> None:
+    """Neither an org on this machine nor the sandbox is reached through a proxy."""
+    ebrule.environ |= environ
+
+    assert ebrule(*READ).code == 0
+    del ebrule.environ["EBRULE_API_URL"]
+    assert ebrule(*READ, "--region", "sandbox").code == 0
+
+
+@pytest.mark.parametrize("command", [READ, ("webhook", "test"), ("webhook", "flush"), ("update", "-f", "rule.yaml")])
+@pytest.mark.parametrize("url", ["http://user:canary@proxy.example", "http://canary@proxy.example", "u:can/ary@x"])
+def test_a_proxys_password_is_no_option(offline: CommandLine, command: tuple[str, ...], url: str) -> None:
+    """Every user of the machine can read a command line; the variable that takes it is named instead."""
+    ran = offline(*command, "--proxy", url)
+
+    assert ran.code == 2
+    assert ran.err == (
+        "error: --proxy must have no user or password: other users of this machine can read a command line\n"
+        "Set HTTPS_PROXY in the environment instead.\n"
+    )
+
+
+def test_an_unusable_proxy_is_named_by_its_variable(offline: CommandLine) -> None:
+    """Before anything is sent, also where only the webhook's receiver needs it; its password is not shown."""
+    offline.environ |= {
+        "GENESYSCLOUD_REGION": "eu-west-1",
+        "GENESYSCLOUD_OAUTHCLIENT_ID": "i",
+        "GENESYSCLOUD_OAUTHCLIENT_SECRET": "s",
+        "https_proxy": "socks4://user:canary@proxy.example",
+    }
+
+    for command in (READ, ("webhook", "test", "--webhook-url", "https://receiver.example")):
+        ran = offline(*command)
+        assert (2, "error: invalid proxy URL in https_proxy") == (ran.code, ran.err.splitlines()[0])
+        assert "canary" not in ran.out + ran.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -239,3 +240,41 @@ def test_a_secret_is_set_from_the_environment(ebrule: CommandLine) -> None:
 
     assert 0 == ran.code
     assert "canary-5d0f" not in ran.out + ran.err + ebrule.ledger.read_text()
+
+
+@pytest.mark.parametrize("file", [(), ("--file", "rule.yaml")], ids=["alone", "over-a-file"])
+@pytest.mark.parametrize(("path", "value"), [("name", "2026"), ("description", "true"), ("name", "1.50")])
+def test_a_value_that_must_be_text_is_told_as_it_is_typed(
+    ebrule: CommandLine, file: tuple[str, ...], path: str, value: str
+) -> None:
+    """A shell eats quotes: what the hint prints can be pasted, with the same outcome in both spellings."""
+    ebrule.rule()
+    command = ("diff", "--rule-id", "demo-rule", *file, "-o", "json")
+    ran = ebrule(*command, "--set", f"{path}={value}")
+
+    assert ran.code == 3
+    hint = ran.json["error"]["problems"][0]["hint"]
+    assert hint == f"Type: --set '{path}=\"{value}\"', or --set-string {path}={value}"
+    for typed in hint.removeprefix("Type: ").split(", or "):
+        (change,) = [each for each in ebrule(*command, *shlex.split(typed)).json["changes"] if each["path"] == path]
+        assert value == change["after"]
+
+
+def test_a_sensitive_value_is_not_shown_by_a_hint(ebrule: CommandLine) -> None:
+    """What its name says is a secret has a placeholder there."""
+    ran = ebrule("diff", "--rule-id", "demo-rule", "--set", "targets[target-uuid-12345].headers.X-Token=31415926")
+    assert (3, False) == (ran.code, "31415926" in ran.out + ran.err)
+    assert "--set-string 'targets[target-uuid-12345].headers.X-Token=VALUE'" in ran.err
+
+
+@pytest.mark.loopback
+def test_text_can_be_set_by_every_command_that_sets(ebrule: CommandLine) -> None:
+    """An update and a rollback, beside values of other types."""
+    sets = ("--set", "priority=5", "--set-string", "name=2026")
+    assert ebrule("update", "--rule-id", "demo-rule", *sets).code == 0
+    assert (5, "2026") == tuple(ebrule("show", "demo-rule", "-o", "json").json[name] for name in ("priority", "name"))
+    ran = ebrule("rollback", "--rule-id", "demo-rule", "--set-string", "description=2027", "-o", "json")
+    assert (0, "2027") == (
+        ran.code,
+        next(each["after"] for each in ran.json["changes"] if each["path"] == "description"),
+    )

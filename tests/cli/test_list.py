@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.cells import cell_len
 
 if TYPE_CHECKING:
     from command_line import CommandLine
@@ -37,6 +38,24 @@ def test_the_list_fits_a_narrow_terminal(ebrule: CommandLine) -> None:
     lines = narrow.out.splitlines()
     assert [line.split()[0] for line in wide.out.splitlines()] == [line for line in lines if not line.startswith(" ")]
     assert max(len(line) for line in lines if " v2." not in line) <= 40  # a topic stays whole, to be copied
+
+
+WIDE = ("日本語の規則", "🚨 alarm", "e\u0301tude", "plain")
+
+
+@pytest.mark.loopback
+def test_columns_stay_columns_beside_wide_letters(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """Letters and emoji of two columns, and combining marks of none, move no other column."""
+    path = "/api/v2/processautomation/triggers"
+    with sandbox.client() as client:
+        trigger = client.get(f"{path}/demo-trigger").json()
+        for name in WIDE:
+            client.post(path, json={**trigger, "name": name}).raise_for_status()
+    head, *rows = ebrule(*LIST).out.splitlines()
+
+    places = {cell_len(row[: row.index("v2.")]) for row in rows}
+    assert {cell_len(head[: head.index("topic")])} == places
+    assert all(any(name in row for row in rows) for name in WIDE)
 
 
 @pytest.mark.loopback

@@ -202,3 +202,17 @@ def test_json_is_printed_also_where_a_signal_ends_a_command_at_once(offline: Com
     expected = io.StringIO()
     Screen(expected).json(UpdateResult(error=InterruptedRunError(signum)).as_json())
     assert (128 + signum, expected.getvalue(), "") == (process.returncode, out, err)
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32-be", "utf-8-sig", "cp037"])
+def test_any_encoding_of_the_streams_works_with_the_sandbox(ebrule: CommandLine, encoding: str) -> None:
+    """Also one that ASCII is no part of, or with a mark before the text: what is printed can be read in it."""
+    del ebrule.environ["EBRULE_API_URL"]
+    ebrule.environ["PYTHONIOENCODING"] = encoding
+    with ebrule.start("show", "demo-rule", "--region", "sandbox", "-v", "-o", "json", encoding=encoding) as process:
+        out, err = process.communicate(timeout=HANG_GUARD_SECONDS)
+
+    assert 0 == process.returncode
+    assert "demo-rule" == json.loads(out)["id"]
+    assert ["POST", "GET"] == [line.split()[0] for line in err.splitlines()]

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
+from rich.cells import cell_len
 
 from command_line import EXAMPLE
 
@@ -72,6 +73,19 @@ def test_a_failed_case_tells_what_decided(offline: CommandLine) -> None:
         "                                       false\n"
         "3 of 4 cases failed\n"
     )
+
+
+def test_what_decided_stands_in_columns_beside_wide_letters(offline: CommandLine) -> None:
+    """Letters of two columns, and combining marks of none, move no other column."""
+    texts = ("日本語", "e\u0301tude", "plain")
+    rule = offline.rule(conditions=[{"field": f"a.{text}", "operator": "equals", "value": text} for text in texts])
+    ran = offline("test", rule, "--cases", case_file(offline, case(event={"a": {text: text for text in texts[1:]}})))
+
+    assert 3 == ran.code
+    rows = [line for line in ran.out.splitlines() if " equals " in line]
+    assert 3 == len(rows)
+    assert 1 == len({cell_len(row[: row.index("equals ")]) for row in rows})
+    assert 1 == len({cell_len(row[: row.rindex("   ")]) for row in rows})
 
 
 def test_a_field_that_is_missing_is_told_so(offline: CommandLine) -> None:

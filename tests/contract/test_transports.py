@@ -6,6 +6,7 @@ import base64
 import contextlib
 import gzip
 import importlib.util
+import re
 import socket
 import ssl
 import struct
@@ -30,7 +31,7 @@ from ebrule.settings import Network
 from sandbox_process import SandboxProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ebrule.core.transport import Transport
     from sandbox_process import StartSandbox
@@ -85,8 +86,10 @@ def make(name: str) -> Iterator[Connect]:
     """Make transports; they are closed with the test."""
     with contextlib.ExitStack() as made:
 
-        def start(network: Network | None = None, *, secure: bool = False) -> Transport:
-            transport = TRANSPORTS[name](network or Network(), secure=secure)
+        def start(
+            network: Network | None = None, *, secure: bool = False, urls: Sequence[str] = ("https://api.example",)
+        ) -> Transport:
+            transport = TRANSPORTS[name](network or Network(), secure=secure, urls=urls)
             return made.enter_context(contextlib.closing(transport))
 
         yield start
@@ -758,7 +761,7 @@ def test_a_proxy_that_nobody_is_at_was_not_sent(proxied: Callable[[str], Transpo
         proxied(proxy.url).send(put("https://api.example/x"))
 
 
-@pytest.mark.parametrize("excepted", ["api.example", ".example", "*"])
+@pytest.mark.parametrize("excepted", ["api.example", ".example", "*", "fd00::/8, [::1] api.example:443"])
 def test_an_exception_from_the_environments_proxy_is_honoured(
     excepted: str, make: Connect, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -786,17 +789,45 @@ def test_an_exception_from_the_environments_proxy_is_honoured(
     "url",
     [
         "ftp://user:canary@proxy",
-        "socks5://proxy",
+        "socks4://proxy",
         "://nonsense",
+        "http://",
         "http://user:canary@[::1",
         "http://user:can/ary@proxy",
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_a_usage_error(url: str, proxied: Callable[[str], Transport]) -> None:
-    """It is told before anything is sent, and its password is not."""
+    """It is told before anything is sent, with the name of what says it, and its password is not."""
     with pytest.raises(UsageError) as caught:
         proxied(url)
-    assert ("bad-proxy", "the proxy's URL is none that can be used") == (caught.value.code, caught.value.message)
+    assert "bad-proxy" == caught.value.code
+    assert caught.value.message in ("invalid proxy URL in HTTPS_PROXY", "invalid proxy URL in --proxy")
+
+
+@pytest.mark.parametrize("url", ["socks5://proxy", "socks5h://user:canary@proxy:1080"])
+def test_a_socks_proxy_that_cannot_be_used_is_a_usage_error(
+    url: str, proxied: Callable[[str], Transport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told before anything is sent, with the name of what says it; the SDK knows none."""
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(UsageError) as caught:
+        proxied(url)
+    assert "no-socks" == caught.value.code
+    assert re.match(r"(HTTPS_PROXY|--proxy) is a SOCKS proxy, and the ", caught.value.message)
+    assert "canary" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("url", ["socks5://proxy:1080", "://nonsense"])
+@pytest.mark.parametrize("exceptions", ["", "localhost,fd00::/8", "[::1]"])
+def test_loopback_does_not_need_the_environments_proxies(
+    url: str, exceptions: str, make: Connect, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with them does not stop what goes without them."""
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", url)
+    monkeypatch.setenv("NO_PROXY", exceptions)
+    server = serve(replying("200 OK"))
+    assert make(urls=[server.url]).send(put(server.url)).status == 200
 
 
 # --- the SDK alone --------------------------------------------------------------------------------

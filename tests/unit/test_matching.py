@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +18,9 @@ from ebrule.rules.matching.json_path import JsonPath, JsonPathError
 from ebrule.rules.matching.routing import routing_conditions
 from ebrule.rules.matching.topics import is_topic, topic_conditions
 from semantics import README, ROUTING, TRIGGER, Example, event_of, routing, table, the_condition, trigger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 calm = settings(deadline=None)
 """A slow machine is no reason to fail."""
@@ -88,6 +91,17 @@ def test_opposites(value: Any, found: Any) -> None:
         for one, other, given_value in pairs:
             verdicts = {make(name, given_value).examine({"a": found}).result for name in (one, other)}
             assert {True, False} == verdicts
+
+
+@calm
+@given(
+    st.lists(values | st.sampled_from(["1", "1.0", 1, 1.0, -0.0, 0, True, [1], [1.0], [0.0], [-0.0]])),
+    st.lists(values | st.sampled_from(["1", "1.0", 1, 1.0, -0.0, 0, False, [1], [1.0], [0.0], [-0.0]])),
+)
+def test_all_is_what_contains_says_of_each(wanted: list[Any], found: list[Any]) -> None:
+    """Looking a value up is as good as comparing it with each element."""
+    each = [trigger("Contains", value).examine({"a": found}).result for value in wanted]
+    assert all(each) == trigger("All", wanted).examine({"a": found}).result
 
 
 @calm
@@ -301,8 +315,39 @@ def test_a_path_that_is_too_wide(path: str) -> None:
     for _ in range(9):
         nested = [nested]
 
-    with pytest.raises(InvalidRuleError, match="leads to more than 100,000 places"):
+    with pytest.raises(InvalidRuleError, match="takes more than 300,000 steps in one event"):
         JsonPath(path).find({"a": nested, "b": event})
+
+
+UNION = "[" + ",".join(["9"] * 20_000) + "]"
+NAMES = "[" + ",".join(["'x'"] * 20_000) + "]"
+
+
+@pytest.mark.parametrize("path", [f"$..{UNION}", f"$.a[*]{UNION}", f"$..{NAMES}.b", f"$.a[*]{NAMES}.b", f"$..{NAMES}"])
+def test_what_a_path_looks_for_in_vain_counts_too(path: str) -> None:
+    """Thousands of indexes or names in thousands of values are an error, soon, although they lead nowhere."""
+    event: dict[str, list[Any]] = {"a": [[{}]] * 5_000 if UNION in path else [{"b": 1}] * 5_000}
+    with pytest.raises(InvalidRuleError, match="takes more than 300,000 steps") as caught:
+        JsonPath(path).find(event)
+    assert len(caught.value.message) < 120
+
+
+def test_a_path_may_have_many_indexes() -> None:
+    """Of one list, thousands are found; what they lead to is bounded, as often as they lead there."""
+    path = JsonPath("$.a" + UNION.replace("9", "0"))
+    assert [7] * 20_000 == path.find({"a": [7]})
+    for large in ("x" * 201, ["x"] * 201, {"x" * 201: 1}, [["x" * 101] * 2]):
+        with pytest.raises(InvalidRuleError, match="leads to more than 4,000,000 characters"):
+            path.find({"a": [large]})
+
+
+def test_long_lists_of_all_are_looked_up() -> None:
+    """Each of many values is found in a list as long, from its other end, whatever they are."""
+    makers: tuple[Callable[[int], Any], ...] = (str, int, lambda at: [at], lambda at: {"x": at})
+    for make in makers:
+        found = [make(at) for at in range(20_000)]
+        assert trigger("All", found[::-1]).examine({"a": found}).result
+        assert not trigger("All", [*found[1:], "none"]).examine({"a": found}).result
 
 
 @calm

@@ -47,7 +47,36 @@ def patched(*texts: str, **environ: str) -> dict[str, Any]:
 def test_paths_and_values(text: str, path: tuple[str, ...], value: Any) -> None:
     """A value is JSON where it is JSON, and text otherwise."""
     assignment = parse_assignment(text, {})
-    assert (path, value, frozenset(), text.partition("=")[0]) == assignment
+    assert (path, value, frozenset(), text) == assignment
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("name=2026", "2026"),
+        ("name=true", "true"),
+        ("name=null", "null"),
+        ('name="50"', '"50"'),
+        ("name=[1, 2]", "[1, 2]"),
+        ("name=", ""),
+        ("name=a=b", "a=b"),
+        ("name=${keep}", KEEP),
+        ("name=a ${env:TOKEN}", "a 7"),
+        ("name=${env:TOKEN}", "7"),
+    ],
+)
+def test_a_value_may_be_text_whatever_it_looks_like(text: str, value: Any) -> None:
+    """``--set-string`` takes no number, and no quotes that a shell would have to leave."""
+    assert value == parse_assignment(text, {"TOKEN": "7"}, is_text=True).value
+
+
+def test_an_assignment_of_text_is_named_by_its_own_option() -> None:
+    """In each error that it may end with."""
+    for text in ("name", "id=x"):
+        with pytest.raises(UsageError, match=r"^--set-string "):
+            parse_assignment(text, {}, is_text=True)
+    with pytest.raises(InvalidRuleError, match=r"^--set-string name is not right"):
+        parse_assignment("name=${env:NOPE}", {}, is_text=True)
 
 
 @pytest.mark.parametrize(

@@ -259,7 +259,16 @@ ENVIRONMENT = {
             id="region-option-before-urls-of-profile",
         ),
         pytest.param(
-            {"profile": "prod"}, ENVIRONMENT, (FRANKFURT_API, "e", "s", None), id="environment-before-profile"
+            {"profile": "prod"}, ENVIRONMENT, (IRELAND_API, "prod-id", "prod-secret", None),
+            id="option-before-org-of-environment",
+        ),
+        pytest.param(
+            {"profile": "prod"}, {"EBRULE_API_URL": "https://a.example", "EBRULE_LOGIN_URL": "https://l.example"},
+            (IRELAND_API, "prod-id", "prod-secret", None), id="option-before-urls-of-environment",
+        ),
+        pytest.param(
+            {}, {**ENVIRONMENT, "EBRULE_PROFILE": "prod"}, (FRANKFURT_API, "e", "s", None),
+            id="environment-before-the-profile-that-it-names",
         ),
         pytest.param({}, ENVIRONMENT, (FRANKFURT_API, "e", "s", None), id="environment-before-default"),
         pytest.param(
@@ -267,12 +276,24 @@ ENVIRONMENT = {
             id="default-where-credentials-are-missing",
         ),
         pytest.param(
-            {"profile": "prod"}, {"GENESYSCLOUD_ACCESS_TOKEN": "t"}, (IRELAND_API, None, None, "t"),
-            id="token-of-environment-before-client-of-profile",
+            {"profile": "prod"}, {"GENESYSCLOUD_ACCESS_TOKEN": "t"}, (IRELAND_API, "prod-id", "prod-secret", None),
+            id="client-of-option-before-token-of-environment",
         ),
         pytest.param(
-            {"profile": "token"}, CREDENTIALS, ("https://api.example", "id", "canary-secret", None),
-            id="client-of-environment-before-token-of-profile",
+            {"profile": "token"}, CREDENTIALS, ("https://api.example", None, None, "profile-token"),
+            id="token-of-option-before-client-of-environment",
+        ),
+        pytest.param(
+            {}, {"GENESYSCLOUD_ACCESS_TOKEN": "t", "EBRULE_PROFILE": "prod"}, (IRELAND_API, None, None, "t"),
+            id="token-of-environment-before-client-of-its-profile",
+        ),
+        pytest.param(
+            {}, {**CREDENTIALS, "EBRULE_PROFILE": "token"}, ("https://api.example", "id", "canary-secret", None),
+            id="client-of-environment-before-token-of-its-profile",
+        ),
+        pytest.param(
+            {"profile": "prod", "api_url": "https://o.example"}, {"EBRULE_LOGIN_URL": "https://l.example"},
+            ("https://o.example", "prod-id", "prod-secret", None), id="url-option-before-profile",
         ),
         pytest.param(
             {"profile": "prod", "client_secret": SecretStr("file")}, {}, (IRELAND_API, "prod-id", "file", None),
@@ -280,6 +301,10 @@ ENVIRONMENT = {
         ),
         pytest.param(
             {"profile": "prod", "client_secret": SecretStr("file")}, {"GENESYSCLOUD_OAUTHCLIENT_ID": "e"},
+            (IRELAND_API, "prod-id", "file", None), id="secret-by-itself-with-id-of-option",
+        ),
+        pytest.param(
+            {"client_secret": SecretStr("file")}, {"GENESYSCLOUD_OAUTHCLIENT_ID": "e", "EBRULE_PROFILE": "prod"},
             (IRELAND_API, "e", "file", None), id="secret-by-itself-with-id-of-environment",
         ),
     ],
@@ -287,7 +312,7 @@ ENVIRONMENT = {
 def test_a_profile_fills_what_is_not_told_otherwise(
     profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], expected: tuple[str | None, ...]
 ) -> None:
-    """Option, environment, profile; credentials are always those of one client."""
+    """Option, profile of an option, environment, its profile; credentials are always those of one client."""
     found = load_settings(Options(**options), {**profiles, **environ}).require_org()
     secrets = [secret and secret.get_secret_value() for secret in (found.client_secret, found.access_token)]
     assert expected == (found.api_url, found.client_id, *secrets)
@@ -302,20 +327,28 @@ def test_a_profile_fills_what_is_not_told_otherwise(
             {},
             "no credentials for eu-central-1: profile where of FILE has no client_id and no client_secret",
         ),
+        ({"profile": "who"}, ENVIRONMENT, "no org to talk to: profile who of FILE has no region"),
         (
-            {"profile": "prod"},
-            {"GENESYSCLOUD_OAUTHCLIENT_ID": "e"},
+            {"profile": "where"},
+            ENVIRONMENT,
+            "no credentials for eu-central-1: profile where of FILE has no client_id and no client_secret",
+        ),
+        (
+            {},
+            {"GENESYSCLOUD_OAUTHCLIENT_ID": "e", "EBRULE_PROFILE": "prod"},
             "no credentials for eu-west-1: GENESYSCLOUD_OAUTHCLIENT_SECRET is not set",
         ),
     ],
-    ids=["no-region", "no-credentials", "half-of-the-environments"],
+    ids=["no-region", "no-credentials", "environments-region", "environments-credentials", "half-of-the-environments"],
 )
 def test_what_a_profile_lacks_is_told(
     profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], message: str
 ) -> None:
-    """An id of the environment does not meet the secret of a profile."""
+    """An id of the environment does not meet the secret of a profile, nor its region the credentials of one."""
     error = missing({**profiles, **environ}, **options)
     assert message.replace("FILE", profiles["EBRULE_CONFIG"]) == error.message
+    if environ is ENVIRONMENT:
+        assert "With --profile, the environment's region and credentials are not used" in (error.hint or "")
 
 
 @pytest.mark.parametrize(
@@ -353,8 +386,10 @@ def test_the_gc_clis_file_is_looked_at_only_where_it_is_needed(home: Path) -> No
         ({}, {"GENESYS_ENVIRONMENT": SANDBOX}, True),
         ({"profile": "local"}, {}, True),
         ({"profile": "local", "region": "eu-west-1"}, {}, False),
-        ({"profile": "local"}, {"GENESYSCLOUD_REGION": "eu-west-1"}, False),
-        ({"profile": "local"}, {"EBRULE_API_URL": "https://api.example"}, False),
+        ({"profile": "local"}, {"GENESYSCLOUD_REGION": "eu-west-1"}, True),
+        ({"profile": "local"}, {"EBRULE_API_URL": "https://api.example"}, True),
+        ({"profile": "prod"}, {"GENESYSCLOUD_REGION": SANDBOX}, False),
+        ({}, {"GENESYSCLOUD_REGION": "eu-west-1", "EBRULE_PROFILE": "local"}, False),
         ({}, {"GENESYSCLOUD_REGION": SANDBOX, "EBRULE_API_URL": "http://127.0.0.1:8080"}, False),
         ({"api_url": "http://127.0.0.1:8080"}, {"GENESYSCLOUD_REGION": SANDBOX}, False),
         ({"region": SANDBOX}, {"EBRULE_API_URL": "https://api.example"}, True),
@@ -367,7 +402,7 @@ def test_the_gc_clis_file_is_looked_at_only_where_it_is_needed(home: Path) -> No
 def test_the_sandbox_is_a_region_like_any_other(
     profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], expected: bool
 ) -> None:
-    """By option, environment or profile, in this order; a URL goes before any region but the option's."""
+    """By option, its profile, environment or its profile; a URL goes before any region but the option's."""
     assert expected is wants_sandbox(Options(**options), {**profiles, **environ})
 
 
@@ -398,23 +433,47 @@ def test_an_exposed_file_is_warned_of(profiles: dict[str, str]) -> None:
     assert load_settings(Options(), {**profiles, **IRELAND}).warnings == ()
 
 
+NAMED = {"EBRULE_PROFILE": "prod"}
+
+
 @pytest.mark.parametrize(
     ("options", "environ", "said"),
     [
-        ({"profile": "prod"}, ENVIRONMENT, f"{' and '.join(ENVIRONMENT)} of the environment go"),
-        ({"profile": "prod"}, {"EBRULE_API_URL": "https://a.example"}, "EBRULE_API_URL of the environment goes"),
-        ({"profile": "who"}, {"GENESYSCLOUD_REGION": "eu-west-1"}, None),
-        ({"profile": "prod", "region": "eu-west-1"}, {"GENESYSCLOUD_REGION": "eu-west-1"}, None),
-        ({}, {**ENVIRONMENT, "EBRULE_PROFILE": "prod"}, None),
+        ({}, {**ENVIRONMENT, **NAMED}, f"{' and '.join(ENVIRONMENT)} of the environment go"),
+        ({}, {"EBRULE_API_URL": "https://a.example", **NAMED}, "EBRULE_API_URL of the environment goes"),
+        ({}, {"GENESYSCLOUD_REGION": "eu-west-1", "EBRULE_PROFILE": "who"}, None),
+        ({"region": "eu-west-1"}, {"GENESYSCLOUD_REGION": "eu-west-1", **NAMED}, None),
+        ({"profile": "prod"}, {**ENVIRONMENT, "EBRULE_PROFILE": "who"}, None),
+        ({}, {"GENESYSCLOUD_REGION": "eu-west-1"}, None),
+        ({"profile": "prod"}, {"GENESYSCLOUD_REGION": SANDBOX, "EBRULE_API_URL": "https://a.example"}, None),
     ],
-    ids=["all", "url", "nothing-to-win-over", "region-option", "profile-of-environment"],
+    ids=["all", "url", "nothing-to-win-over", "region-option", "option", "default-profile", "option-beside-sandbox"],
 )
 def test_a_profile_that_the_environment_overrules_is_warned_of(
     profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], said: str | None
 ) -> None:
-    """Who names a profile by option may not think of what the shell still has set."""
+    """Where the environment names a profile and another org, nobody can see which of the two is meant."""
     expected = (f"{said} before what profile prod says",) if said else ()
     assert expected == load_settings(Options(**options), {**profiles, **environ}).warnings
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "title"),
+    [
+        ({"profile": "PROD"}, {}, "eu-west-1, profile prod"),
+        ({"profile": "prod", "region": "eu-west-2"}, {}, "eu-west-2, profile prod"),
+        ({}, {"EBRULE_PROFILE": "prod"}, "eu-west-1, profile prod"),
+        ({}, {**IRELAND, "EBRULE_PROFILE": "prod"}, "eu-west-1"),
+        ({}, {"GENESYSCLOUD_REGION": "eu-west-1"}, "eu-west-1, profile DEFAULT"),
+        ({}, IRELAND, "eu-west-1"),
+    ],
+    ids=["option", "region-option", "variable", "not-used", "default-profiles-credentials", "none"],
+)
+def test_an_org_is_called_as_it_was_told(
+    profiles: dict[str, str], options: dict[str, Any], environ: dict[str, str], title: str
+) -> None:
+    """By its region, and by the profile that says any of it."""
+    assert title == load_settings(Options(**options), {**profiles, **environ}).require_org().title
 
 
 def test_a_token_of_a_profile_that_http_cannot_carry_is_refused(tmp_path: Path) -> None:

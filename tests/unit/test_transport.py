@@ -472,27 +472,30 @@ def test_another_machine_is_reached_through_the_proxy(by_option: bool, proxy: Se
     assert TOKEN not in "".join(proxy.heads)
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "ftp://user:canary@proxy",
-        "socks5://proxy",
-        "://nonsense",
-        "http://user:canary@[::1",
-        "http://user:can/ary@proxy",
-    ],
-)
-@pytest.mark.parametrize("by_option", [False, True], ids=["environment", "option"])
-def test_a_proxy_that_cannot_be_used_is_a_usage_error(
-    url: str, by_option: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is told before anything is sent, and its password is not."""
-    if not by_option:
-        monkeypatch.setenv("HTTPS_PROXY", url)
-    with pytest.raises(UsageError) as caught:
-        HttpxTransport(Network(proxy=url if by_option else None), secure=False)
-    assert caught.value.code == "bad-proxy"
-    assert caught.value.message == "the proxy's URL is none that can be used"
+@loopback
+def test_a_socks_proxy_is_asked_for_the_host_by_its_name() -> None:
+    """It looks up the name itself, and where its tunnel ends at once, nothing was sent."""
+    asked: list[bytes] = []
+
+    def tunnel(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(10)
+            asked.append(connection.recv(100))
+            connection.sendall(b"\x05\x00")  # no password is needed
+            asked.append(connection.recv(100))
+            connection.sendall(b"\x05\x00\x00\x01" + bytes(6))  # there it is
+            asked.append(connection.recv(10_000))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=tunnel, args=(listener,), daemon=True)
+        thread.start()
+        network = Network(proxy=f"socks5://127.0.0.1:{listener.getsockname()[1]}")
+        with contextlib.closing(HttpxTransport(network, secure=False)) as one, pytest.raises(NotSentError):
+            one.send(get(f"{API}/x", Authorization=f"Bearer {TOKEN}"))
+        thread.join(10)
+    assert b"\x05\x01\x00\x03\x0bapi.example\x01\xbb" == asked[1]
+    assert b"\x16" == asked[2][:1]  # TLS begins
 
 
 # --- certificates ---------------------------------------------------------------------------------

@@ -168,12 +168,28 @@ def _run(arguments: Sequence[str]) -> int:
         if isinstance(error, OSError) and error.errno in _UNWRITTEN and error.filename is None:
             Screen.note_loss(error)  # of help or version, which Typer prints
             return int(ExitCode.OK)
+        if isinstance(error, FileNotFoundError) and _is_folder_gone():
+            gone = UsageError(
+                "the working directory does not exist any more", hint="Change to another one.", code="no-folder"
+            )
+            return _failed(gone, arguments)
         return _bug(error, arguments)
     return int(code or 0)
 
 
 _UNWRITTEN = {errno.EBADF, errno.EPIPE, errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 """How a stream fails that cannot be written to."""
+
+
+def _is_folder_gone() -> bool:
+    """Return whether the working directory was deleted: what no relative path can be told from any more."""
+    from pathlib import Path
+
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _failed(error: EbruleError, arguments: Sequence[str]) -> int:

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-_OUTPUT = re.compile(r"--output(=(?P<long>.*))?|-[a-zA-Z]*?o(?P<short>.*)")
+SHORT_WITH_VALUE = frozenset("fknopr")
+LONG_WITH_VALUE = frozenset(
+    """
+    --api-url --as --audit-log --audit-otlp --base --ca-file --cases --client-secret-file --deadline --event-id
+    --expect-head --expect-version --fault --file --host --junit --kind --last --latency-ms --login-url --max-attempts
+    --on-conflict --on-drift --operation --out --output --parallel --port --profile --proxy --reason --region --result
+    --rule-id --run --set --set-string --since --to-version --transport --until --webhook-format --webhook-url
+    """.split()  # noqa: SIM905 - a list of strings in quotes would not be read
+)
+"""The options of all commands that take a value: the word after one is that value, whatever it looks like."""
 
 
-def wants_json(arguments: Sequence[str]) -> bool:
+def wants_json(arguments: Iterable[str]) -> bool:
     """Return whether the last ``--output`` of a command line asks for JSON."""
-    asked = ""
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
-        match = _OUTPUT.fullmatch(argument)
-        if match:
-            asked = match["long"] or match["short"] or following
+    asked: str | None = None
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            break
+        option, value = _option_in(word)
+        if option is not None and value is None:
+            value = next(words, None)
+        if option in ("--output", "-o"):
+            asked = value
     return asked == "json"
+
+
+def _option_in(word: str) -> tuple[str | None, str | None]:
+    """Return the option in a word that takes a value, and the value where that is in the word too."""
+    if word.startswith("--"):
+        name, equals, value = word.partition("=")
+        return (name, value if equals else None) if name in LONG_WITH_VALUE else (None, None)
+    letters = word[1:] if word.startswith("-") else ""
+    for end, letter in enumerate(letters, start=2):  # flags may stand before it
+        if letter in SHORT_WITH_VALUE:
+            return f"-{letter}", word[end:] or None
+    return None, None

@@ -55,6 +55,7 @@ def opened(
     from ebrule.core.pace import Pace
     from ebrule.settings import Options, checked_deadline, load_settings, wants_sandbox
 
+    _check_proxy(connection.proxy)
     reading = Pace(checked_deadline(connection.deadline))
     secret, warnings = _read_secret(connection.client_secret_file, reading)
     options = Options(
@@ -85,7 +86,19 @@ def opened(
         for warning in (*warnings, *settings.warnings):
             pace.observe(Warned(warning))
         stack.enter_context(stop_on_signals(pace.interrupt))
-        yield Opened(settings, pace, settings.org.name if settings.org else "")
+        yield Opened(settings, pace, settings.org.title if settings.org else "")
+
+
+def _check_proxy(url: str | None) -> None:
+    """Refuse a proxy's user and password: an option's value stands in the list of processes."""
+    from ebrule.errors import UsageError
+
+    if url and "@" in url:
+        raise UsageError(
+            "--proxy must have no user or password: other users of this machine can read a command line",
+            hint="Set HTTPS_PROXY in the environment instead.",
+            code="secret-option",
+        )
 
 
 def _read_secret(file: str | None, pace: Pace) -> tuple[SecretStr | None, list[str]]:

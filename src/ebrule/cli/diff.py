@@ -26,6 +26,7 @@ def command(
     connection: o.Connection,
     file: o.FileOption = None,
     assignments: o.SetOption = None,
+    text_assignments: o.SetStringOption = None,
     rule_id: o.RuleIdOption = None,
     kind: o.KindOption = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 10 if there are differences.")] = False,
@@ -42,4 +43,4 @@ def command(
         allow_identity_change=allow_identity_change,
         output=output,
     )
-    return run(UpdateCommand(connection, change, file, rule_id, kind, assignments), Screen())
+    return run(UpdateCommand(connection, change, file, rule_id, kind, assignments, text_assignments), Screen())

@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 import textwrap
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from typer import TyperException
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
@@ -16,11 +18,13 @@ from ebrule.errors import UsageError
 from ebrule.spelling import did_you_mean, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from pydantic_core import ErrorDetails
     from typer._click.core import Command, Context, Parameter
     from typer._click.shell_completion import CompletionItem
+
+PathText = TypeVar("PathText", str, Path)
 
 HELP_COLUMNS = 80
 """How wide help is at most; on a terminal with fewer columns it is folded."""
@@ -28,7 +32,9 @@ HELP_COLUMNS = 80
 _OF_THIS_SHELL = ("--install-completion", "--show-completion")
 _ONE_LINE_EACH = 10_000
 _DEEPEST = 6
-_NAMES = {"FILE": "a file", "RULE": "a file", "ID": "a rule's id"}
+_FILES = {"FILE", "PEM", "RULE"}
+_NAMES = {"ID": "a rule's id", **dict.fromkeys(_FILES, "a file")}
+_MAY_BE_EMPTY = {"--reason"}
 _GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 
 
@@ -63,6 +69,7 @@ class GuidingCommand(TyperCommand):
         """Read the arguments; raise :class:`UsageError` for what Typer cannot read and does not tell the command of."""
         ctx.allow_extra_args = True
         try:
+            given, _, order = self.make_parser(ctx).parse_args(list(args))
             unread = super().parse_args(ctx, args)
         except TyperException as error:
             if getattr(error, "ctx", None) is not None:
@@ -71,7 +78,9 @@ class GuidingCommand(TyperCommand):
         if not ctx.resilient_parsing:
             if unread:
                 raise _without_option(ctx, unread)
-            _check_names(ctx)
+            _check_given_once(ctx, order)
+            _check_not_empty(ctx, given)
+            _expand_home(ctx)
         return unread
 
     def get_help(self, ctx: Context) -> str:
@@ -191,15 +200,52 @@ def usage_error(error: TyperException, context: Context | None = None) -> UsageE
     return UsageError(message, hint=hint)
 
 
-def _check_names(context: Context) -> None:
-    """Refuse an empty name of a file or a rule: it is what a script gives whose variable is not set."""
+def _check_given_once(context: Context, order: list[Parameter]) -> None:
+    """Refuse an option that takes one value and has two: which of them is meant, nobody can tell."""
+    single = [each for each in order if isinstance(each, TyperOption) and not (each.multiple or each.is_flag)]
+    for each in single:
+        if single.count(each) > 1:
+            hint = f"It takes one value. See: {context.command_path} --help"
+            raise UsageError(f"{_long_name(each)} is given more than once", hint=hint, code="given-twice")
+
+
+def _check_not_empty(context: Context, given: Mapping[str, Any]) -> None:
+    """Refuse an empty value: it is what a script gives whose variable is not set."""
     for each in context.command.get_params(context):
-        given, kind = context.params.get(each.name or ""), (each.metavar or "").strip(".")
-        if kind in _NAMES and (given == "" or (isinstance(given, (list, tuple)) and "" in given)):
-            name = each.opts[0] if isinstance(each, TyperOption) else kind
+        value, what = given.get(each.name or ""), _NAMES.get(_metavar(each))
+        is_empty = value == "" or (what is not None and isinstance(value, (list, tuple)) and "" in value)
+        if is_empty and not _MAY_BE_EMPTY.intersection(each.opts):
+            name = _long_name(each) if isinstance(each, TyperOption) else _metavar(each)
             rest = "" if each.required else ", or leave it out"
-            hint = f"A variable that is not set is empty too. Give {_NAMES[kind]}{rest}."
+            hint = f"A variable that is not set is empty too. Give {what or 'a value'}{rest}."
             raise UsageError(f"{name} is empty", hint=hint, code="empty-name")
+
+
+def _expand_home(context: Context) -> None:
+    """Put the home folder in the place of a ``~/`` before a file's name: bash leaves it there in ``--file=~/x``."""
+    for each in context.command.get_params(context):
+        value = context.params.get(each.name or "")
+        if value and _metavar(each) in _FILES:
+            name = _long_name(each) if isinstance(each, TyperOption) else _metavar(each)
+            expand = partial(_expanded, name=name)
+            context.params[each.name or ""] = [*map(expand, value)] if isinstance(value, list) else expand(value)
+
+
+def _expanded(path: PathText, name: str) -> PathText:
+    if not str(path).startswith("~/"):
+        return path
+    from ebrule.settings.folders import expanded
+
+    return type(path)(expanded(str(path), name))
+
+
+def _long_name(option: Parameter) -> str:
+    return max(option.opts, key=len)
+
+
+def _metavar(parameter: Parameter) -> str:
+    """Return what help calls a parameter's value, without the signs for what may be left out or repeated."""
+    return (parameter.metavar or "").strip("[].")
 
 
 def _is_below(option: str, group: TyperGroup) -> bool:
@@ -228,7 +274,7 @@ def _without_option(context: Context, words: list[str]) -> UsageError:
 def _argument_meant(option: str, parameters: list[Parameter]) -> str | None:
     """Return the argument that was given as if it were an option, as help names it, or None."""
     for each in parameters:
-        name = (each.metavar or "").strip("[].") if isinstance(each, TyperArgument) else ""
+        name = _metavar(each) if isinstance(each, TyperArgument) else ""
         if name and option.lstrip("-").replace("-", "_") in (each.name, name.lower()):
             return name
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.cli import options as o
+from ebrule.cli.columns import cells, padded
 from ebrule.cli.connection import opened
 from ebrule.cli.render import Screen, one_line
 
@@ -84,11 +85,11 @@ def _show(screen: Screen, kind: Kind, rules: Sequence[Mapping[str, Any]], org: s
         return
     head = ("id", "version", "enabled", "name", "topic")
     rows = [head, *(_row(rule) for rule in rules)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
+    widths = [max(cells(row[column]) for row in rows) for column in range(len(head) - 1)]
     for row in rows:
-        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
-        lines = ["   ".join([*cells, row[-1]]).rstrip()]
-        if screen.width is not None and len(lines[0]) > screen.width:
+        columns = [padded(cell, width) for cell, width in zip(row, widths, strict=False)]
+        lines = ["   ".join([*columns, row[-1]]).rstrip()]
+        if screen.width is not None and cells(lines[0]) > screen.width:
             lines = [row[0], *(f"    {cell}" for cell in row[1:])]
         for line in lines:
             screen.out((line, "faint" if row is head or row[2] == "no" else ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import select
 import subprocess
 import sys
@@ -81,7 +82,9 @@ def _server(state_dir: Path) -> Iterator[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},  # whatever the user's own output is to be in
         start_new_session=True,
     ) as process:
         try:

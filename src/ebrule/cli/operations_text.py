@@ -6,6 +6,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from ebrule.cli.columns import cells, cut, padded
 from ebrule.cli.render import Part, Screen, one_line, value_text
 from ebrule.cli.results import change_lines, short_path
 
@@ -51,7 +52,7 @@ def show_operations(
         return
     width = shutil.get_terminal_size(_NO_TERMINAL).columns
     rows = [_cells(operation) for operation in found]
-    widths = [min(max(_wide(row[at]) for row in (_HEADINGS, *rows)), widest) for at, widest in enumerate(_WIDEST)]
+    widths = [min(max(cells(row[at]) for row in (_HEADINGS, *rows)), widest) for at, widest in enumerate(_WIDEST)]
     rest = width - sum(widths) - _GAP * len(widths)
     is_table = rest >= _LEAST_WHY
     if is_table:
@@ -67,7 +68,7 @@ def show_operations(
         if changes:
             _show_details(screen, operation)
         elif operation.error and not operation.is_applied:
-            screen.out(_fit(f"    error: {one_line(operation.error)}", width))
+            screen.out(cut(f"    error: {one_line(operation.error)}", width))
     _show_rest(screen, found, last)
 
 
@@ -76,7 +77,8 @@ def _show_row(screen: Screen, row: Sequence[str], widths: Sequence[int], style: 
     last = max(at for at, cell in enumerate(row) if cell)
     parts: list[Part] = []
     for at, (cell, width) in enumerate(zip(row[: last + 1], widths, strict=False)):
-        parts += [(_fit(cell, width, pad=at < last), style if at == _RESULT else ""), "" if at == last else " " * _GAP]
+        text = cut(cell, width)
+        parts += [(text if at == last else padded(text, width + _GAP), style if at == _RESULT else "")]
     screen.out(*parts)
 
 
@@ -118,27 +120,12 @@ def who(operation: RecordedOperation) -> str:
     return actor.get("login") or "@".join(actor[name] for name in ("user", "host") if name in actor) or "-"
 
 
-def _wide(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
-def _fit(text: str, width: int, *, pad: bool = False) -> str:
-    """Return text cut to so many columns of a terminal, the cut shown."""
-    from rich.cells import cell_len, set_cell_size
-
-    if cell_len(text) > width:
-        return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
-    return set_cell_size(text, width) if pad else text
-
-
 def _show_narrow(screen: Screen, row: Sequence[str], width: int, style: str) -> None:
     when, of_org, rule, version, result, by, why = row
-    screen.out((when, "strong"), "  ", (_fit(result, width - _wide(when) - _GAP), style))
+    screen.out((when, "strong"), "  ", (cut(result, width - cells(when) - _GAP), style))
     for text in (f"{rule}  {version}", of_org, by, why):
         if text.strip("-"):
-            screen.out(f"  {_fit(text, width - _GAP)}")
+            screen.out(f"  {cut(text, width - _GAP)}")
 
 
 def _show_details(screen: Screen, operation: RecordedOperation) -> None:

@@ -65,6 +65,10 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="A value over the file's, or over the rule's. Repeatable."),
 ]
+SetStringOption = Annotated[
+    list[str] | None,
+    typer.Option("--set-string", metavar="PATH=TEXT", help="As --set, and always text. Repeatable."),
+]
 AllowIdentityChange = Annotated[bool, typer.Option("--allow-identity-change", help="Let a source become another one.")]
 
 
@@ -113,7 +117,7 @@ class TransportName(str, enum.Enum):
 
 
 CaFile = Annotated[str | None, typer.Option("--ca-file", metavar="PEM", help="Certificates to trust.  [SSL_CERT_FILE]")]
-Proxy = Annotated[str | None, typer.Option("--proxy", metavar="URL", help="HTTP proxy.  [HTTPS_PROXY]")]
+Proxy = Annotated[str | None, typer.Option("--proxy", metavar="URL", help="Proxy, without a password.  [HTTPS_PROXY]")]
 Deadline = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="For the whole command.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log each request on standard error.")]
 
@@ -187,7 +191,10 @@ class Change(NamedTuple):
     expect_version: ExpectVersion = None
     on_conflict: Annotated[
         OnConflict | None,
-        typer.Option("--on-conflict", help="When somebody else changes the same fields meanwhile.  [default: merge]"),
+        typer.Option(
+            "--on-conflict",
+            help="When somebody else changes the rule meanwhile.  [default: merge; fail if a version is expected]",
+        ),
     ] = None
     max_attempts: Annotated[int, typer.Option("--max-attempts", metavar="N", min=1, help="How many PUTs at most.")] = 10
     no_check_targets: NoCheckTargets = False

@@ -6,6 +6,7 @@ line of it can be taken for a pipeline's workflow command.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import os
@@ -15,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TextIO
+from weakref import WeakKeyDictionary
 
 from ebrule.cli.signals import note_document
 from ebrule.sanitizer import clean
@@ -194,14 +196,14 @@ class _Stream:
     def write(self, text: str, *, utf8: bool = False) -> None:
         if self._stream is None:
             return
-        encoding = "utf-8" if utf8 and not self.is_terminal else self._stream.encoding or "utf-8"
-        data = text.encode(encoding, "backslashreplace")
+        as_utf8 = utf8 and not self.is_terminal
+        data = text.encode() if as_utf8 else _encoder(self._stream).encode(text)
         with self._while_there():
             self._stream.flush()
             if hasattr(self._stream, "buffer"):
                 _write_all(self._stream.buffer, data)
             else:
-                self._stream.write(data.decode(encoding))
+                self._stream.write(data.decode(self._stream.encoding or "utf-8"))
 
     @contextlib.contextmanager
     def _while_there(self) -> Iterator[None]:
@@ -220,6 +222,16 @@ class _Stream:
                 file=self._stream, markup=False, highlight=False, emoji=False, no_color=not self._coloured
             )
         return self._console
+
+
+_encoders: WeakKeyDictionary[TextIO, codecs.IncrementalEncoder] = WeakKeyDictionary()
+
+
+def _encoder(stream: TextIO) -> codecs.IncrementalEncoder:
+    """Return the one encoder of a stream, however many screens there are: UTF-16 has a mark before all text, once."""
+    if stream not in _encoders:
+        _encoders[stream] = codecs.getincrementalencoder(stream.encoding or "utf-8")("backslashreplace")
+    return _encoders[stream]
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:

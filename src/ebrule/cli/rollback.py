@@ -41,6 +41,7 @@ class RollbackCommand(NamedTuple):
     kind: str | None = None
     to_version: int | None = None
     assignments: list[str] | None = None
+    text_assignments: list[str] | None = None
 
     @property
     def given(self) -> str:
@@ -68,5 +69,7 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="A value over the earlier state's, say a secret. Repeatable."),
     ] = None,
+    text_assignments: o.SetStringOption = None,
 ) -> int:
-    return run(RollbackCommand(connection, change, rule_id, kind, to_version, assignments), Screen())
+    command = RollbackCommand(connection, change, rule_id, kind, to_version, assignments, text_assignments)
+    return run(command, Screen())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ebrule.cli import options as o
+from ebrule.cli.columns import cells, padded
 from ebrule.cli.completion import complete_rule
 from ebrule.cli.connection import opened
 from ebrule.cli.render import Screen, one_line, value_text
@@ -79,7 +80,7 @@ def _redactor(settings: Settings, session: Session, kind: Kind, rule: Rule) -> R
     from ebrule.core.audit import AuditLog, RuleKey
     from ebrule.redaction import Redactor, present_key
 
-    key = present_key(settings.state_dir)
+    key = present_key(settings.state_dir) if settings.known_state_dir else None
     redactor = Redactor(key or token_bytes(32), session.tokens.credentials)
     if key is None:
         return redactor
@@ -131,13 +132,13 @@ def _show(screen: Screen, kind: Kind, rule: Rule, content: Mapping[str, Any], or
     screen.out((rule.id, "strong"), f"  {name}  ({kind.name}, {org}, version {rule.version})")
     screen.out()
     rows = [(name, value) for name, value in _rows(kind, content) if name not in ("id", "name", "version", "selfUri")]
-    width = min(max((len(name) for name, _ in rows), default=0), WIDEST)
+    width = min(max((cells(name) for name, _ in rows), default=0), WIDEST)
     for name, value in rows:
         if isinstance(value, list) and value:
             for index, item in enumerate(value):
-                screen.out(f"  {name if index == 0 else '':<{width}}   {_item_text(item)}")
+                screen.out(f"  {padded(name if index == 0 else '', width)}   {_item_text(item)}")
         else:
-            screen.out(f"  {name:<{width}}   {_item_text(value)}")
+            screen.out(f"  {padded(name, width)}   {_item_text(value)}")
 
 
 def _rows(kind: Kind, content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

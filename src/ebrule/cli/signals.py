@@ -67,7 +67,8 @@ def _end_at_once(signum: int, _frame: Any) -> None:
     # read the output, and what moves on a terminal hides the cursor there.
     with contextlib.suppress(OSError):
         if wants_json(sys.argv[1:]) and not _printed:
-            os.write(_STANDARD_OUTPUT, (_DOCUMENT % signal.Signals(signum).name).encode())
+            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+            os.write(_STANDARD_OUTPUT, (_DOCUMENT % signal.Signals(signum).name).encode(encoding))
     with contextlib.suppress(OSError):
         if os.isatty(_STANDARD_ERROR) and os.environ.get("TERM") != "dumb":
             os.write(_STANDARD_ERROR, _SHOW_CURSOR)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ebrule.cli import options as o
+from ebrule.cli.columns import cells, cut, padded
 from ebrule.cli.render import Screen, one_line, value_text
 
 if TYPE_CHECKING:
@@ -187,8 +188,8 @@ def _findings(result: CaseResult) -> list[str]:
     rows = [
         (_found(finding), _short(one_line(finding.text)), str(finding.result).lower()) for finding in result.findings
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    return [f"{found:<{widths[0]}}   {text:<{widths[1]}}   {holds}" for found, text, holds in rows]
+    widths = [max(cells(row[column]) for row in rows) for column in range(2)]
+    return [f"{padded(found, widths[0])}   {padded(text, widths[1])}   {holds}" for found, text, holds in rows]
 
 
 def _org_criteria(result: CaseResult) -> list[str]:
@@ -203,7 +204,7 @@ def _found(finding: Finding) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return cut(text, _SHOWN)
 
 
 def _write_junit(path: Path, rule: str, results: Sequence[CaseResult]) -> None:

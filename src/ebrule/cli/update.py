@@ -56,6 +56,10 @@ class ChangeCommand(Protocol):
         """Each ``PATH=VALUE`` that was given."""
 
     @property
+    def text_assignments(self) -> list[str] | None:
+        """Each ``PATH=TEXT`` that was given."""
+
+    @property
     def given(self) -> str:
         """How the command line said what is wanted, to be said again to another command."""
 
@@ -72,11 +76,13 @@ class UpdateCommand(NamedTuple):
     rule_id: str | None = None
     kind: str | None = None
     assignments: list[str] | None = None
+    text_assignments: list[str] | None = None
 
     @property
     def given(self) -> str:
         """The file, the kind and what is set."""
-        assigned = (o.as_typed({"--set": text}) for text in self.assignments or ())
+        assigned = [o.as_typed({"--set": text}) for text in self.assignments or ()]
+        assigned += [o.as_typed({"--set-string": text}) for text in self.text_assignments or ()]
         return " ".join(filter(None, [o.as_typed({"--file": self.file, "--kind": self.kind}), *assigned]))
 
     def carry_out(self, settings: Settings, options: UpdateOptions, pace: Pace) -> UpdateResult:
@@ -103,6 +109,7 @@ def run(command: ChangeCommand, screen: Screen) -> int:
         max_attempts=change.max_attempts,
         check_targets=not change.no_check_targets,
         assignments=tuple(command.assignments or ()),
+        text_assignments=tuple(command.text_assignments or ()),
         allow_identity_change=change.allow_identity_change,
         announce=not change.no_webhook,
         reason=change.reason,
@@ -159,5 +166,6 @@ def command(
     rule_id: o.RuleIdOption = None,
     kind: o.KindOption = None,
     assignments: o.SetOption = None,
+    text_assignments: o.SetStringOption = None,
 ) -> int:
-    return run(UpdateCommand(connection, change, file, rule_id, kind, assignments), Screen())
+    return run(UpdateCommand(connection, change, file, rule_id, kind, assignments, text_assignments), Screen())

@@ -172,10 +172,14 @@ class Session:
         self._transport.close()
 
 
-def _sdk(network: Network, secure: bool) -> Transport:
+def _transport_to(org: Org, network: Network) -> Transport:
+    urls = (org.api_url, org.login_url)
+    secure = any(urlsplit(url).scheme == "https" for url in urls)
+    if network.transport == "httpx":
+        return HttpxTransport(network, secure=secure, urls=urls)
     from ebrule.core.sdk import SdkTransport  # noqa: PLC0415 - takes seconds, and not everybody has it
 
-    return SdkTransport(network, secure=secure)
+    return SdkTransport(network, secure=secure, urls=urls)
 
 
 def connect(
@@ -198,8 +202,7 @@ def connect(
         hide: takes what is secret beside the credentials out of what is told of requests and replies.
     """
     if transport is None:
-        secure = any(urlsplit(url).scheme == "https" for url in (org.api_url, org.login_url))
-        transport = HttpxTransport(network, secure=secure) if network.transport == "httpx" else _sdk(network, secure)
+        transport = _transport_to(org, network)
     patience = Patience(pace)
     tokens = TokenSource(org, transport, pace, patience, hide)
     client = Client(transport, org.api_url, pace, tokens, read_only=read_only, hide=tokens.hide)

@@ -20,6 +20,7 @@ from ebrule.core.audit import AuditLog
 from ebrule.core.chain import digest
 from ebrule.core.notices import Warned
 from ebrule.core.pace import OutOfTimeError
+from ebrule.core.proxies import Proxies
 from ebrule.errors import InterruptedRunError, LedgerError, UsageError
 from ebrule.settings.hosts import is_loopback
 
@@ -138,10 +139,18 @@ class Collector:
     def _session(self, network: Network) -> Any:
         import requests  # noqa: PLC0415 - comes with the exporter
 
-        session = requests.Session()
-        session.trust_env = not is_loopback(urlsplit(self.url).hostname or "")  # no proxy to loopback
-        if network.proxy and session.trust_env:
-            session.proxies = {"http": network.proxy, "https": network.proxy}
+        proxy = Proxies(network).of(self.url)
+        if proxy:
+            proxy.require("socks")
+        proxies = dict.fromkeys(("http", "https"), proxy.url.get_secret_value()) if proxy else {}
+
+        class Session(requests.Session):
+            def merge_environment_settings(self, *arguments: Any, **options: Any) -> Any:
+                # By itself, requests has the environment's proxies go before all others.
+                return {**super().merge_environment_settings(*arguments, **options), "proxies": proxies}
+
+        session = Session()
+        session.trust_env = not is_loopback(urlsplit(self.url).hostname or "")
         session.hooks["response"].append(self._check)
         return session
 

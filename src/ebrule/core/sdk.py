@@ -19,27 +19,25 @@ import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from ebrule.core.proxies import Proxies, Proxy
 from ebrule.core.reply import BrokenError, NotSentError, Reply, Request, UntrustedHostError
 from ebrule.core.transport import (
     CALL_SECONDS,
     CONNECT_SECONDS,
     UNSENDABLE,
-    bad_proxy,
     host_of,
     is_about_trust,
     read_reply,
     ssl_context,
 )
 from ebrule.errors import UsageError
-from ebrule.settings.hosts import is_loopback
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager
 
@@ -60,21 +58,23 @@ class SdkTransport:
     before a transport is made.
     """
 
-    def __init__(self, network: Network, *, secure: bool = True) -> None:
+    def __init__(self, network: Network, *, secure: bool = True, urls: Iterable[str] = ()) -> None:
         """Make the pools; ``secure`` False spares the loading of certificates: no https host is trusted then.
+
+        ``urls`` are where requests will go: what is wrong with the proxy for one of them is an error now, and for any
+        other URL once a request is to go there.
 
         Raises :class:`UsageError` where the SDK is not installed, and for certificates or a proxy that cannot be
         used.
         """
-        context = ssl_context(network, secure=secure)
+        self._context = ssl_context(network, secure=secure)
+        self._proxies = Proxies(network)
+        self._making = threading.Lock()
         try:
-            proxies = _proxies(network)
-        except (ValueError, httpx.InvalidURL) as error:
-            raise bad_proxy() from error
-        self._bypass = network.proxy is None  # NO_PROXY speaks of the environment's proxies, not of an option's
-        try:
-            self._direct = _pools(context)
-            self._proxied = {scheme: _pools(context, proxy) for scheme, proxy in proxies.items()}
+            self._pools: dict[Proxy | None, PoolManager] = {None: _pools(self._context)}
+            for url in urls:
+                with contextlib.suppress(ValueError):  # no request can go there, as `send` will say
+                    self._pools_for(url)
         except ImportError as error:
             raise UsageError(
                 f"the official SDK cannot be loaded: {error}",
@@ -109,17 +109,25 @@ class SdkTransport:
 
     def close(self) -> None:
         """Close the pools."""
-        for pools in (self._direct, *self._proxied.values()):
+        for pools in list(self._pools.values()):
             pools.clear()
 
     def _pools_for(self, url: str) -> PoolManager:
         """Return the pools to reach ``url`` with; raises ValueError where no request can go there."""
-        host, scheme = host_of(url), httpx.URL(url).scheme
-        if scheme not in ("http", "https"):
+        host_of(url)
+        if (scheme := httpx.URL(url).scheme) not in ("http", "https"):
             raise ValueError(f"no requests go to {scheme}")
-        if is_loopback(host) or (self._bypass and proxy_bypass(host)):
-            return self._direct
-        return self._proxied.get(scheme, self._direct)
+        proxy = self._proxies.of(url)
+        with self._making:
+            if proxy not in self._pools:
+                if proxy and proxy.is_socks:
+                    raise UsageError(
+                        f"{proxy.source} is a SOCKS proxy, and the SDK takes only http and https proxies",
+                        hint="Leave out --transport sdk.",
+                        code="no-socks",
+                    )
+                self._pools[proxy] = _pools(self._context, proxy and proxy.parsed)
+            return self._pools[proxy]
 
 
 def _send(pools: PoolManager, request: Request) -> BaseHTTPResponse:
@@ -172,25 +180,6 @@ def _check_headers(headers: Mapping[str, str]) -> None:
     """Refuse what urllib3 would let pass and httpx does not: folded lines, and anything beyond ASCII."""
     if not all(text.isascii() and text.isprintable() for pair in headers.items() for text in pair):
         raise ValueError(UNSENDABLE)
-
-
-# --- proxies ------------------------------------------------------------------------------------------------------
-
-
-def _proxies(network: Network) -> dict[str, httpx.Proxy]:
-    """Return the proxy of each scheme, read in the way that httpx reads them, since urllib3 reads no environment."""
-    if network.proxy is not None:
-        return dict.fromkeys(("http", "https"), _proxy(network.proxy))
-    found = getproxies()
-    urls = {scheme: found.get(scheme) or found.get("all") for scheme in ("http", "https")}
-    return {scheme: _proxy(url if "://" in url else f"http://{url}") for scheme, url in urls.items() if url}
-
-
-def _proxy(url: str) -> httpx.Proxy:
-    proxy = httpx.Proxy(url)
-    if proxy.url.scheme not in ("http", "https"):
-        raise ValueError("the SDK knows only http and https proxies")
-    return proxy
 
 
 # --- what is the SDK's --------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
+import threading
 import time
 import zlib
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -17,11 +18,13 @@ from weakref import WeakValueDictionary
 
 import httpx
 
+from ebrule.core.proxies import Proxies, Proxy
 from ebrule.core.reply import BrokenError, NotSentError, Reply, Request, UntrustedHostError
 from ebrule.errors import UsageError
-from ebrule.settings.hosts import is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ebrule.settings import Network
 
 MAX_REPLY_BYTES = 1 << 20
@@ -45,24 +48,29 @@ class Transport(Protocol):
 class HttpxTransport:
     """The default transport: a connection pool of httpx, without redirects, retries or cookies."""
 
-    def __init__(self, network: Network, *, secure: bool = True) -> None:
+    def __init__(self, network: Network, *, secure: bool = True, urls: Iterable[str] = ()) -> None:
         """Make the pool; ``secure`` False spares the loading of certificates: no https host is trusted then.
+
+        ``urls`` are where requests will go: what is wrong with the proxy for one of them is an error now, and for any
+        other URL once a request is to go there.
 
         Raises :class:`UsageError` for certificates or a proxy that cannot be used.
         """
         self._closed = False
-        context = _shared_context(network) if secure else ssl_context(network, secure=False)
-        try:
-            self._client = _pool(context, proxy=network.proxy)
-            self._direct = _pool(context, trust_env=False)  # to loopback, never through a proxy
-        except (ValueError, ImportError, httpx.InvalidURL) as error:
-            raise bad_proxy() from error
+        self._context = _shared_context(network) if secure else ssl_context(network, secure=False)
+        self._proxies = Proxies(network)
+        self._direct = _pool(self._context)
+        self._pools: dict[Proxy | None, httpx.Client] = {None: self._direct}
+        self._making = threading.Lock()
+        for url in urls:
+            with contextlib.suppress(ValueError):  # no request can go there, as `send` will say
+                self._pool_for(url)
 
     def send(self, request: Request) -> Reply:
         """Send ``request`` and read the reply, up to 1 MiB of it."""
         started = time.perf_counter()
         try:
-            client = self._direct if is_loopback(host_of(request.url)) else self._client
+            client = self._pool_for(request.url)
             outgoing = client.build_request(
                 request.method, request.url, headers=dict(request.headers), content=request.body
             )
@@ -86,17 +94,28 @@ class HttpxTransport:
         return reply
 
     def close(self) -> None:
-        """Close the pool."""
+        """Close the pools."""
         self._closed = True
-        self._client.close()
-        self._direct.close()
+        for pool in list(self._pools.values()):
+            pool.close()
+
+    def _pool_for(self, url: str) -> httpx.Client:
+        """Return the pool to reach ``url`` with; raises ValueError where no request can go there."""
+        host_of(url)
+        proxy = self._proxies.of(url)
+        with self._making:
+            if proxy not in self._pools:
+                if proxy:
+                    proxy.require("socksio")
+                self._pools[proxy] = _pool(self._context, proxy and proxy.parsed)
+            return self._pools[proxy]
 
 
-def _pool(context: ssl.SSLContext, *, proxy: str | None = None, trust_env: bool = True) -> httpx.Client:
+def _pool(context: ssl.SSLContext, proxy: httpx.Proxy | None = None) -> httpx.Client:
     return httpx.Client(
         verify=context,
         proxy=proxy,
-        trust_env=trust_env,
+        trust_env=False,  # which proxies there are, `Proxies` says
         follow_redirects=False,
         # A jar that takes nothing: one that is emptied after each reply still has its cookies for a moment.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
@@ -159,15 +178,6 @@ def ssl_context(network: Network, *, secure: bool) -> ssl.SSLContext:
             hint="--ca-file and SSL_CERT_FILE take a PEM file.",
             code="bad-ca-file",
         ) from error
-
-
-def bad_proxy() -> UsageError:
-    """Return the error for a proxy that no transport can use; its URL may hold a password, and is not shown."""
-    return UsageError(
-        "the proxy's URL is none that can be used",
-        hint="--proxy and HTTPS_PROXY take http://host:port or https://host:port.",
-        code="bad-proxy",
-    )
 
 
 def host_of(url: str) -> str:

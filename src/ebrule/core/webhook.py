@@ -112,7 +112,7 @@ class Endpoint:
 
         Raises :class:`UsageError` for certificates or a proxy that cannot be used.
         """
-        return _Guarded(HttpxTransport(network, secure=self.secure))
+        return _Guarded(HttpxTransport(network, secure=self.secure, urls=(self.url,)))
 
     def request(self, event: Event, now: datetime) -> Request:
         """Return the request that carries ``event``, stamped and signed as of ``now``."""

@@ -55,8 +55,8 @@ TESTING: Final = (
     ),
     Diagnostic(
         "path-too-wide",
-        "a jsonPath leads to too many places in one event",
-        "Wildcards in wildcards could take for ever. Name the places more exactly.",
+        "a jsonPath takes too many steps, or leads to too much, in one event",
+        "Wildcards in wildcards, and unions of thousands, could take for ever. Name the places more exactly.",
         wrong="kind: trigger\nmatchCriteria:\n  - {jsonPath: $..*..*..*, operator: Equal, value: 1}",
         right="kind: trigger\nmatchCriteria:\n  - {jsonPath: $.participants[0].purpose, operator: Equal, value: agent}",
     ),

@@ -16,12 +16,14 @@ class UpdateOptions(NamedTuple):
         kind: the kind; by default what the file says, or ``eventbridge``.
         dry_run: read and compare only: nothing is written, here or there.
         expect_version: change the rule only if it has this version.
-        on_conflict: what to do when somebody else changes the rule meanwhile; by default ``merge``.
+        on_conflict: what to do when somebody else changes the rule meanwhile; by default ``merge``, and ``fail`` where
+            the caller or the file expects a version.
         max_attempts: how many PUTs may be sent.
         check_targets: whether what the rule refers to must exist.
         announce: whether to tell the webhook.
         reason: kept in the ledger.
         assignments: ``PATH=VALUE``, each laid over the file, or over the present rule where there is no file.
+        text_assignments: the same, of values that are text whatever they look like; laid over those.
         allow_identity_change: whether what says which thing the rule is about may change.
     """
 
@@ -35,6 +37,7 @@ class UpdateOptions(NamedTuple):
     announce: bool = True
     reason: str | None = None
     assignments: tuple[str, ...] = ()
+    text_assignments: tuple[str, ...] = ()
     allow_identity_change: bool = False
 
     def expected(self, said: int | None) -> int | None:

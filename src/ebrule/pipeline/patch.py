@@ -1,21 +1,23 @@
-"""``--set PATH=VALUE``: single values, laid over a rule file or over the rule as the org has it."""
+"""``--set`` and ``--set-string PATH=VALUE``: single values, laid over a rule file or over the org's rule."""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ebrule.core.validator import new_problems, path_text, writable
+from ebrule.core.validator import IN_QUOTES, new_problems, path_text, writable
 from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
-from ebrule.redaction import without_secrets
+from ebrule.redaction import is_sensitive, without_secrets
 from ebrule.rulefile import KEEP, MAX_DEPTH, parse
 from ebrule.rules.overlay import overlay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ebrule.pipeline.options import UpdateOptions
     from ebrule.rulefile import Document
     from ebrule.rules.kind import Data, Kind, Path, Rule, Shape
 
@@ -24,47 +26,73 @@ _INDEX = re.compile(r"[0-9]{1,9}")
 _OF_THE_FILE = ("kind", "id", "version")
 SET = "--set"
 """The name of the source that all assignments are together."""
+SET_STRING = "--set-string"
 _SHOWN = 10
 _HINT = "A path looks like priority, targets[crm].url or conditions[0].value."
 
 
 class Assignment(NamedTuple):
-    """What is to stand at a path; ``secrets`` is what the environment put into it, ``typed`` the path as text."""
+    """What is to stand at a path; ``secrets`` is what the environment put into it, ``typed`` it all as it was typed."""
 
     path: tuple[str, ...]
     value: Any
     secrets: frozenset[str]
     typed: str
 
+    @property
+    def typed_path(self) -> str:
+        """The path as it was typed."""
+        return self.typed.partition("=")[0]
 
-def parse_assignment(text: str, environ: Mapping[str, str]) -> Assignment:
+    @property
+    def as_text(self) -> str:
+        """What to type instead to make the value text."""
+        value = "VALUE" if any(map(is_sensitive, self.path)) else self.typed.partition("=")[2]
+        quoted = shlex.quote(f'{self.typed_path}="{value}"')
+        return f"Type: {SET} {quoted}, or {SET_STRING} {shlex.quote(f'{self.typed_path}={value}')}"
+
+
+def parse_assignments(options: UpdateOptions, environ: Mapping[str, str]) -> tuple[Assignment, ...]:
+    """Return what the options assign; raises as :func:`parse_assignment` does."""
+    values = (parse_assignment(text, environ) for text in options.assignments)
+    texts = (parse_assignment(text, environ, is_text=True) for text in options.text_assignments)
+    return (*values, *texts)
+
+
+def parse_assignment(text: str, environ: Mapping[str, str], *, is_text: bool = False) -> Assignment:
     """Return what ``PATH=VALUE`` says.
 
-    A value is JSON where it is JSON, and text otherwise; ``${env:NAME}`` and ``${keep}`` mean what they mean in a rule
-    file.
+    A value is JSON where it is JSON, unless it ``is_text`` whatever it looks like, and text otherwise; ``${env:NAME}``
+    and ``${keep}`` mean what they mean in a rule file.
 
     Raises:
         UsageError: this is no ``PATH=VALUE``, or a path that no update can set.
         InvalidRuleError: the value is not right.
     """
     name, equals, value = text.partition("=")
-    path = _steps(name)
+    path, option = _steps(name), SET_STRING if is_text else SET
     if not equals or not path or len(path) > MAX_DEPTH or not name.isprintable():
-        raise UsageError("--set needs PATH=VALUE", hint=_HINT, code="bad-set")
+        raise UsageError(f"{option} needs PATH=VALUE", hint=_HINT, code="bad-set")
     if path[0] in _OF_THE_FILE:
-        raise UsageError(f"--set cannot change {path[0]}", hint=f"Use --{_OPTIONS[path[0]]}.", code="bad-set")
+        raise UsageError(f"{option} cannot change {path[0]}", hint=f"Use --{_OPTIONS[path[0]]}.", code="bad-set")
+    if is_text or not _is_json(value):
+        value = json.dumps(value)
+    try:
+        document = parse(f'{{"value": {value}}}', f"{option} {name}", environ=environ)
+    except InvalidRuleError as error:
+        problems = [problem._replace(line=None, column=None, path=path) for problem in error.problems]
+        raise _wrong(problems, f"{option} {name}") from None
+    return Assignment(path, document.data["value"], document.secrets, text)
+
+
+def _is_json(value: str) -> bool:
     try:
         json.loads(value)
     except json.JSONDecodeError:
-        value = json.dumps(value)
+        return False
     except (ValueError, RecursionError):
-        pass  # a number or a depth beyond all bounds: what is wrong with it is told below
-    try:
-        document = parse(f'{{"value": {value}}}', f"--set {name}", environ=environ)
-    except InvalidRuleError as error:
-        problems = [problem._replace(line=None, column=None, path=path) for problem in error.problems]
-        raise _wrong(problems, f"--set {name}") from None
-    return Assignment(path, document.data["value"], document.secrets, name)
+        pass  # a number or a depth beyond all bounds: what is wrong with it is told when it is parsed
+    return True
 
 
 _OPTIONS = {"kind": "kind", "id": "rule-id", "version": "expect-version"}
@@ -86,7 +114,7 @@ def patched(document: Document, shape: Shape, assignments: Iterable[Assignment])
     Raises:
         InvalidRuleError: a path leads nowhere.
     """
-    data, paths, secrets = deepcopy(document.data), set(document.assigned), set(document.secrets)
+    data, paths, secrets = deepcopy(document.data), dict(document.assigned), set(document.secrets)
     for assignment in assignments:
         try:
             path = assign(data, shape, assignment)
@@ -94,9 +122,9 @@ def patched(document: Document, shape: Shape, assignments: Iterable[Assignment])
             error.problems = tuple(without_secrets(problem, document.secrets) for problem in error.problems)
             raise
         # Where a list lost an element, the others no longer stand where the text has them.
-        paths.add(path[:-1] if assignment.value is None and isinstance(path[-1], int) else path)
+        paths[path[:-1] if assignment.value is None and isinstance(path[-1], int) else path] = assignment.as_text
         secrets |= assignment.secrets
-    return document._replace(data=data, assigned=frozenset(paths), secrets=frozenset(secrets))
+    return document._replace(data=data, assigned=paths, secrets=frozenset(secrets))
 
 
 _SOURCE = Source(SET)
@@ -141,9 +169,10 @@ def laid_over(kind: Kind, content: Data, present: Data, assignments: Sequence[As
         InvalidRuleError: a path leads nowhere, or what comes of it is not right.
     """
     whole, said = deepcopy(dict(content)), deepcopy(writable(kind.model, content))
+    as_text: dict[Path, str] = {}
     for given in assignments:
         assignment = given._replace(value=_kept(given, kind.shape, present))
-        assign(said, kind.shape, assignment)
+        as_text[assign(said, kind.shape, assignment)] = given.as_text
         changed, name = deepcopy(whole), given.path[0]
         path = assign(changed, kind.shape, assignment)  # what a file cannot say stays beside it
         whole = overlay(kind.shape, whole, {name: changed.get(name)}, lambda _path, value, _present: value)
@@ -154,7 +183,11 @@ def laid_over(kind: Kind, content: Data, present: Data, assignments: Sequence[As
     problems = [problem for problem in found if problem.severity == "error" or problem.path[0] in touched]
     if any(problem.severity == "error" for problem in problems):
         secrets = frozenset[str]().union(*(assignment.secrets for assignment in assignments))
-        raise _wrong([without_secrets(problem, secrets) for problem in problems], SET)
+        hinted = [
+            each._replace(hint=as_text.get(each.path, IN_QUOTES)) if each.hint == IN_QUOTES else each
+            for each in problems
+        ]
+        raise _wrong([without_secrets(problem, secrets) for problem in hinted], SET)
     return whole
 
 
@@ -232,7 +265,7 @@ def _place(data: Any, shape: Shape, path: Path, assignment: Assignment) -> str |
     names = [str(name) for name in known if name is not None]
     others = " and others" if len(names) > _SHOWN else ""
     hint = f"There are: {', '.join(names[:_SHOWN])}{others}." if names else _HINT
-    raise _wrong([Problem("no-such-path", message, (*path, step), hint=hint)], f"{SET} {assignment.typed}")
+    raise _wrong([Problem("no-such-path", message, (*path, step), hint=hint)], f"{SET} {assignment.typed_path}")
 
 
 def _wrong(problems: list[Problem], name: str) -> InvalidRuleError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ebrule.core.validator import check_rule, is_limit, path_text
+from ebrule.core.validator import IN_QUOTES, check_rule, is_limit, path_text
 from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
 from ebrule.pipeline.patch import Assignment, keeps, patched
 from ebrule.redaction import without_secrets
@@ -315,6 +315,8 @@ def located(document: Document, problem: Problem) -> Problem:
     around = value_at(document.data, problem.path[:-1])
     if problem.id == "missing-key" and not (isinstance(around, dict) and problem.path[-1] in around):
         return document.locate(problem._replace(path=problem.path[:-1]))._replace(path=problem.path)
+    if problem.hint == IN_QUOTES:
+        problem = problem._replace(hint=document.assigned.get(problem.path, IN_QUOTES))
     return document.locate(problem, key=problem.id in _ABOUT_THE_KEY)
 
 

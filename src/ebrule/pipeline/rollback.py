@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ebrule.core.audit import RuleKey
 from ebrule.core.pace import Pace
 from ebrule.errors import InvalidRuleError, LedgerError, Problem, Source, UsageError
-from ebrule.pipeline.patch import laid_over, parse_assignment
+from ebrule.pipeline.patch import laid_over, parse_assignments
 from ebrule.pipeline.run import Run
 from ebrule.redaction import Redactor, holds_redacted, present_key
 from ebrule.rules.kind import Kind, checked_id
@@ -179,7 +179,7 @@ def _load(run: Run, to_version: int | None) -> Recorded:
         None if options.expect_version is not None else last.version,
         state.data,
         Redactor(present_key(settings.state_dir) or b""),
-        tuple(parse_assignment(text, environ) for text in options.assignments),
+        parse_assignments(options, environ),
         Source(f"version {version} in the ledger"),
     )
 

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 from ebrule.core.pace import Pace
 from ebrule.errors import UsageError
 from ebrule.pipeline.options import UpdateOptions
-from ebrule.pipeline.patch import Patch, parse_assignment
+from ebrule.pipeline.patch import Patch, parse_assignments
 from ebrule.pipeline.plan import load_rule
 from ebrule.pipeline.run import Run
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
@@ -68,7 +68,7 @@ def _load(
     stdin: IO[bytes] | None,
 ) -> Desired:
     kinds = settings.kinds
-    assignments = tuple(parse_assignment(text, environ) for text in options.assignments)
+    assignments = parse_assignments(options, environ)
     if source is not None:
         stdin = stdin or _own_input()
         rule_file = load_rule(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Document(NamedTuple):
         keys: The places of the keys, by the path of the entry.
         secrets: The values that ``${env:…}`` put in. They must never be shown.
         problems: What is wrong with the text. Something stands in the data for each value that it left unclear.
-        assigned: The paths whose values do not come from the text, and have no place in it.
+        assigned: The paths whose values do not come from the text, and have no place in it; for each, how to say that
+            the value is text.
     """
 
     source: Source
@@ -45,7 +47,7 @@ class Document(NamedTuple):
     keys: Mapping[Path, Place]
     secrets: frozenset[str]
     problems: tuple[Problem, ...] = ()
-    assigned: frozenset[Path] = frozenset()
+    assigned: Mapping[Path, str] = MappingProxyType({})
 
     def __repr__(self) -> str:
         """Show nothing of the data, which may hold secrets."""

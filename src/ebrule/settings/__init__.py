@@ -1,9 +1,10 @@
 """Options, environment, profiles and defaults, resolved into one frozen object.
 
-Precedence: option, then environment, then profile, then default; an option that names a profile changes nothing
-about that. A secret is never an option. Where an org is and who asks are each taken as a whole from the first that
-says any of it: an id never meets the secret of another client. Only a secret that is given by itself, from a file,
-goes with the first id that is found.
+Precedence: option, then a profile that an option names, then environment, then the default profile, which
+``EBRULE_PROFILE`` may name. Of a profile that an option names, where and who are one: nothing that the environment says
+of an org is looked at beside it. A secret is never an option. Where an org is and who asks are each taken as a whole
+from the first that says any of it: an id never meets the secret of another client. Only a secret that is given by
+itself, from a file, goes with the first id that is found.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 from ebrule.errors import AccessError, UsageError
 from ebrule.rules.registry import KINDS
 from ebrule.settings.configured import configured_kinds
+from ebrule.settings.folders import audit_log_of, known_audit_log, known_state_dir, required, state_dir_of
 from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url, domain_of, is_loopback, is_sandbox
 from ebrule.settings.profiles import Profile, find_profile
 
@@ -25,6 +27,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ebrule.rules.kind import Kind
+
+__all__ = [
+    "DEFAULT_DEADLINE",
+    "EventFormat",
+    "Network",
+    "Options",
+    "Org",
+    "Settings",
+    "audit_log_of",
+    "checked_deadline",
+    "load_settings",
+    "state_dir_of",
+    "wants_sandbox",
+]
 
 DEFAULT_DEADLINE = 120.0
 
@@ -70,7 +86,7 @@ class Org(NamedTuple):
     """One org and the credentials for it: either a client's id and secret, or an access token.
 
     ``name`` is the AWS region where it is known, however it was given, so that records of the same org agree.
-    ``credentials`` says in words where they come from.
+    ``credentials`` says in words where they come from. ``profile`` is the profile that says any of it, if one does.
     """
 
     name: str
@@ -80,6 +96,12 @@ class Org(NamedTuple):
     client_secret: SecretStr | None = None
     access_token: SecretStr | None = None
     credentials: str = "the client's id and secret"
+    profile: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What a user calls it: the region, and the profile where one was used."""
+        return f"{self.name}, profile {self.profile}" if self.profile else self.name
 
 
 class Settings(NamedTuple):
@@ -87,13 +109,14 @@ class Settings(NamedTuple):
 
     ``deadline`` is in seconds, for the whole run. ``missing`` says why there is no ``org``, where there is none.
     ``warnings`` are what a user should know of where the settings come from. ``kinds`` are the kinds of rules by name,
-    as the configuration file has them.
+    as the configuration file has them. ``known_state_dir`` and ``known_audit_log`` are None where nothing says where
+    they are.
     """
 
     org: Org | None
     missing: AccessError | None
-    state_dir: Path
-    audit_log: Path
+    known_state_dir: Path | None
+    known_audit_log: Path | None
     network: Network = Network()
     deadline: float = DEFAULT_DEADLINE
     webhook_url: str | None = None
@@ -103,6 +126,16 @@ class Settings(NamedTuple):
     audit_otlp_required: bool = False
     warnings: tuple[str, ...] = ()
     kinds: Mapping[str, Kind] = KINDS
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder of what ebrule keeps; raises :class:`UsageError`, which names the variable to set, for none."""
+        return required(self.known_state_dir)
+
+    @property
+    def audit_log(self) -> Path:
+        """The ledger; raises :class:`UsageError`, which names the variable to set, where there is no folder for it."""
+        return required(self.known_audit_log)
 
     def require_org(self) -> Org:
         """Return the org; raises :class:`AccessError`, which names the variables to set, where there is none."""
@@ -123,16 +156,14 @@ def load_settings(options: Options, environ: Mapping[str, str], *, to_org: bool 
     """
     profile = _profile(options, environ) if to_org else None
     org, missing = _org(options, environ, profile) if to_org else (None, None)
-    state_dir = state_dir_of(options, environ)
-    audit_log = audit_log_of(options, environ)
     secret = environ.get("EBRULE_WEBHOOK_SECRET")
     if options.ca_file and not Path(options.ca_file).is_file():
         raise UsageError(f"{options.ca_file} is not a file", hint="--ca-file takes a PEM file.", code="bad-ca-file")
     return Settings(
         org=org,
         missing=missing,
-        state_dir=state_dir,
-        audit_log=audit_log,
+        known_state_dir=known_state_dir(options, environ),
+        known_audit_log=known_audit_log(options, environ),
         network=Network(options.ca_file, options.proxy, options.transport),
         deadline=checked_deadline(options.deadline),
         webhook_url=options.webhook_url or environ.get("EBRULE_WEBHOOK_URL") or None,
@@ -168,23 +199,9 @@ def checked_deadline(seconds: float) -> float:
 
 def wants_sandbox(options: Options, environ: Mapping[str, str]) -> bool:
     """Return whether the built-in sandbox is asked for; raises :class:`UsageError` as :func:`load_settings` does."""
-    place = _place(options, environ, _profile(options, environ))
+    place = _place(options, _beside(options, environ), _profile(options, environ))
     # Beside a URL only the option says so: a region that a shell still has set does not hide where the URL leads.
     return is_sandbox(options.region) or (is_sandbox(place.region) and not place.api_url)
-
-
-def state_dir_of(options: Options, environ: Mapping[str, str]) -> Path:
-    """Return the folder of what ebrule keeps."""
-    from platformdirs import user_state_path  # noqa: PLC0415 - not needed where the folder is set
-
-    given = Path(options.state_dir) if options.state_dir else _path(environ, "EBRULE_STATE_DIR")
-    return given or user_state_path("ebrule")
-
-
-def audit_log_of(options: Options, environ: Mapping[str, str]) -> Path:
-    """Return the ledger."""
-    given = Path(options.audit_log) if options.audit_log else _path(environ, "EBRULE_AUDIT_LOG")
-    return given or state_dir_of(options, environ) / "audit.jsonl"
 
 
 # --- where the org is, and who asks ---------------------------------------------------------------------------
@@ -234,6 +251,11 @@ class _Credentials(NamedTuple):
         return [name for name, value in pairs if not value]
 
 
+def _beside(options: Options, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what may say which org is meant beside the options: nothing of the environment, if they name a profile."""
+    return {} if options.profile else environ
+
+
 def _profile(options: Options, environ: Mapping[str, str]) -> Profile | None:
     """Return the profile that is named; the default one only where it is needed."""
     name = options.profile or environ.get("EBRULE_PROFILE") or None
@@ -243,11 +265,12 @@ def _profile(options: Options, environ: Mapping[str, str]) -> Profile | None:
 
 
 def _place(options: Options, environ: Mapping[str, str], profile: Profile | None) -> _Place:
-    region = options.region or _first(environ, *_REGION)
-    # A region that was asked for by option names both hosts, whatever the environment says of them.
-    urls = environ if options.region is None or is_sandbox(options.region) else {}
+    # What was asked for by option names both hosts, whatever the environment says of them.
+    urls = {} if options.api_url or (options.region and not is_sandbox(options.region)) else environ
     place = _Place(
-        region, options.api_url or urls.get("EBRULE_API_URL"), options.login_url or urls.get("EBRULE_LOGIN_URL")
+        options.region or _first(environ, *_REGION),
+        options.api_url or urls.get("EBRULE_API_URL"),
+        options.login_url or urls.get("EBRULE_LOGIN_URL"),
     )
     if profile is None or place.is_told:
         return place
@@ -288,11 +311,13 @@ def _urls(place: _Place) -> tuple[str, str]:
 def _org(
     options: Options, environ: Mapping[str, str], profile: Profile | None
 ) -> tuple[Org | None, AccessError | None]:
-    place, who = _place(options, environ, profile), _credentials(options, environ, profile)
+    beside = _beside(options, environ)
+    place, who = _place(options, beside, profile), _credentials(options, beside, profile)
     if not place.is_told:
         lacking = f"{profile} has no region" if profile else f"{_REGION[0]} is not set"
         why = f"{NO_ORG}: {lacking}" if profile or not who.absent else NO_ORG
-        return None, AccessError(why, hint=_what_to_set(_REGION[0], *who.to_set), code="no-credentials")
+        hint = _OF_THE_PROFILE if options.profile else _what_to_set(_REGION[0], *who.to_set)
+        return None, AccessError(why, hint=hint, code="no-credentials")
     try:
         api_url, login_url = _urls(place)
     except UsageError as error:
@@ -300,7 +325,7 @@ def _org(
         raise
 
     name = _name_of(api_url, options.region)
-    reason, hint = None, None
+    reason, hint = None, ""
     if who.access_token:
         token = who.access_token.get_secret_value()
         if not token.isascii() or not token.isprintable() or " " in token:
@@ -309,12 +334,21 @@ def _org(
     elif who.absent and profile and who.source == str(profile):
         reason = f"{profile} has no {' and no '.join(who.absent)}"
         hint = "A profile needs client_id and client_secret, or an access_token; a login in a browser will not do."
+        if options.profile and not _credentials(Options(), environ, None).absent:
+            hint += f"\n{_OF_THE_PROFILE}"
     elif who.absent:
         reason = f"{' and '.join(who.absent)} {'is' if len(who.absent) == 1 else 'are'} not set"
         hint = _what_to_set(*who.to_set)
     if reason:
         return None, AccessError(f"no credentials for {name}: {reason}", hint=hint, code="no-credentials")
-    return Org(name, api_url, login_url, who.client_id, who.client_secret, who.access_token, who.source), None
+    used = profile.name if profile and (options.profile or place.profile or str(profile) in who.source) else None
+    return Org(name, api_url, login_url, who.client_id, who.client_secret, who.access_token, who.source, used), None
+
+
+_OF_THE_PROFILE = (
+    "With --profile, the environment's region and credentials are not used: add them to the profile, "
+    "or leave out --profile."
+)
 
 
 def _what_to_set(*variables: str) -> str:
@@ -328,14 +362,14 @@ def _what_to_set(*variables: str) -> str:
 
 def _warnings(options: Options, environ: Mapping[str, str], profile: Profile | None, org: Org | None) -> Iterator[str]:
     """Tell what of environment and profile is not what it looks like."""
-    is_told_twice = is_sandbox(_first(environ, *_REGION)) and not (options.region or options.api_url)
+    is_told_twice = is_sandbox(_first(environ, *_REGION)) and not (options.region or options.api_url or options.profile)
     if org is not None and is_told_twice and not is_loopback(urlsplit(org.api_url).hostname or ""):
         yield f"EBRULE_API_URL of the environment goes before its region {SANDBOX}: this is {org.name}"
     if profile is None:
         return
     if profile.is_exposed and (profile.client_secret or profile.access_token):
         yield f"{profile.source} holds secrets, and others can read it. Mend that with: chmod 600 {profile.source}"
-    if not options.profile:
+    if options.profile or not environ.get("EBRULE_PROFILE"):
         return
     variables: list[str] = []
     if not (options.region or options.api_url) and (profile.region or profile.api_url):
@@ -352,15 +386,6 @@ def _name_of(api_url: str, region: str | None) -> str:
     host = urlsplit(api_url).netloc
     by_host = {f"api.{domain}": name for name, domain in REGIONS.items()}
     return by_host.get(host) or (SANDBOX if is_sandbox(region) else host)
-
-
-def _path(environ: Mapping[str, str], name: str) -> Path | None:
-    if not environ.get(name):
-        return None
-    try:
-        return Path(environ[name]).expanduser()
-    except RuntimeError as error:
-        raise UsageError(f"{name} names a user that is not there", code="bad-path") from error
 
 
 def _first(environ: Mapping[str, str], *names: str) -> str | None:

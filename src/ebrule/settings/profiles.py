@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import SecretStr
 
 from ebrule.errors import UsageError
+from ebrule.settings.folders import expanded, own_folder
 from ebrule.spelling import nearest
 
 if TYPE_CHECKING:
@@ -111,8 +112,9 @@ def find_profile(name: str | None, environ: Mapping[str, str]) -> Profile | None
     if name is None:
         return None
     near = nearest(name, known)
-    paths = " and ".join(map(str, _paths(environ)))
-    hint = f"Profiles: {', '.join(known)}." if known else f"There is none yet; they are looked for in {paths}."
+    paths = " and ".join(map(str, filter(None, _paths(environ))))
+    searched = f"they are looked for in {paths}" if paths else "the home folder of this user is unknown"
+    hint = f"Profiles: {', '.join(known)}." if known else f"There is none yet; {searched}."
     raise UsageError(
         f"there is no profile {name!r}", hint=f'Did you mean "{near}"?' if near else hint, code="unknown-profile"
     )
@@ -130,7 +132,8 @@ def profile_names(environ: Mapping[str, str]) -> list[str]:
 def kind_settings(environ: Mapping[str, str]) -> tuple[Path, Mapping[str, Any]] | None:
     """Return the table ``kinds`` of ebrule's own file, and the file; raises as :func:`find_profile` does."""
     is_named = bool(environ.get("EBRULE_CONFIG"))
-    own = _read(_paths(environ)[0], is_own=True, must_be_there=is_named, asked_for=False)
+    path = _paths(environ)[0]
+    own = _read(path, is_own=True, must_be_there=is_named, asked_for=False) if path else None
     return (own.path, own.kinds) if own is not None and own.kinds else None
 
 
@@ -139,16 +142,19 @@ def can_others_read(mode: int) -> bool:
     return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
-def _paths(environ: Mapping[str, str]) -> list[Path]:
-    """Return the files to look at: ebrule's own, then the gc CLI's."""
+def _paths(environ: Mapping[str, str]) -> list[Path | None]:
+    """Return the files to look at: ebrule's own, then the gc CLI's; None for one that has no place."""
     named = environ.get("EBRULE_CONFIG")
     if named:
-        own = Path(os.path.expanduser(named))  # noqa: PTH111 - pathlib's raises where the user is not there
+        own: Path | None = Path(expanded(named, "EBRULE_CONFIG"))
     else:
         from platformdirs import user_config_path  # noqa: PLC0415 - not needed where the file is named
 
-        own = user_config_path("ebrule") / "config.toml"
-    return [own, Path(os.path.expanduser("~/.gc/config.toml"))]  # noqa: PTH111 - as above
+        folder = own_folder(user_config_path)
+        own = folder and folder / "config.toml"
+    gc = Path(os.path.expanduser("~/.gc/config.toml"))  # noqa: PTH111 - pathlib's raises where there is no home
+    # What stands in the working directory is never read.
+    return [own, gc if gc.is_absolute() else None]
 
 
 def _files(environ: Mapping[str, str], *, asked_for: bool) -> Iterator[_File]:
@@ -156,14 +162,12 @@ def _files(environ: Mapping[str, str], *, asked_for: bool) -> Iterator[_File]:
     own, gc = _paths(environ)
     for path, is_own in ((own, True), (gc, False)):
         is_named = is_own and bool(environ.get("EBRULE_CONFIG"))
-        file = _read(path, is_own=is_own, must_be_there=is_named, asked_for=asked_for)
+        file = _read(path, is_own=is_own, must_be_there=is_named, asked_for=asked_for) if path else None
         if file is not None:
             yield file
 
 
 def _read(path: Path, *, is_own: bool, must_be_there: bool, asked_for: bool) -> _File | None:
-    if not must_be_there and not path.is_absolute():  # what such a home means is a file in the working directory
-        return None
     try:
         content, mode = _content(path)
     except OSError as error:

@@ -9,6 +9,7 @@ Source: ``EvaluatorFactory`` and ``ValueNodes`` of https://github.com/json-path/
 
 from __future__ import annotations
 
+import json
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -123,8 +124,46 @@ def _contains(found: Any, value: Any) -> bool:
 
 
 def _all(found: Any, values: Any) -> bool:
-    # An object passes, whatever is asked of it: so does it in Jayway.
-    return isinstance(found, dict) or (isinstance(found, list) and all(_contains(found, value) for value in values))
+    if isinstance(found, dict):  # passes, whatever is asked of it: so does it in Jayway
+        return True
+    if not isinstance(found, list):
+        return False
+    # Both may be as long as a file: no value is compared with each element.
+    there = {key for item in found for key in _keys_of(item)}
+    return all(_key_of(value) in there for value in values)
+
+
+def _key_of(value: Any) -> Any:
+    """Return what a value is looked up by: it is among the keys of an element where :func:`_equal` holds for that."""
+    if isinstance(value, (dict, list)):
+        return ("likeness", _likeness(value))
+    as_number = number(value)
+    if as_number is not None:
+        return as_number
+    return value if isinstance(value, str) else ("constant", value)
+
+
+def _keys_of(item: Any) -> Iterator[Any]:
+    """Yield what an element is found by: numbers and texts of numbers by each other too."""
+    key = _key_of(item)
+    yield key
+    if isinstance(key, Decimal):
+        yield str(key)
+    elif isinstance(key, str) and (as_number := _read_number(key)) is not None:
+        yield as_number
+
+
+def _likeness(value: Any) -> str:
+    """Return a text that all values that are :func:`_identical` have, and no others."""
+    return json.dumps(_without_signs_of_zero(value), sort_keys=True)
+
+
+def _without_signs_of_zero(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_signs_of_zero(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_signs_of_zero(item) for item in value]
+    return 0.0 if isinstance(value, float) and value == 0 else value
 
 
 def _size(found: Any, value: Any) -> bool:

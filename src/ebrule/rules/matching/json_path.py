@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from ebrule.errors import InvalidRuleError, Problem
 from ebrule.rules.matching.condition import MISSING
 
-MAX_PLACES: Final = 100_000
-"""Unions and descents multiply: a short path could lead to more places than there is memory for."""
+MAX_STEPS: Final = 300_000
+"""How often a path may look for a name or an index, or go to a value: unions and descents multiply."""
+
+MAX_CHARACTERS: Final = 4_000_000
+"""How much a path may lead to, as JSON, counted as often as it leads there: an operator reads all of it."""
 
 _QUOTED: Final = r"""(?:'(?:[^'\\]|\\['"\\])*'|"(?:[^"\\]|\\['"\\])*")"""
 _NUMBER: Final = r"-?[0-9]{1,9}"
@@ -36,6 +39,8 @@ _STEP: Final = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
+_SHOWN: Final = 60  # characters of a path in a message
+_SCALAR: Final = 5  # characters of a number, a constant, or a list without elements
 _ESCAPE: Final = re.compile(r"\\(.)")
 _UNSUPPORTED: Final = {"filter": re.compile(r"\.{0,2}\[\s*\?"), "function": re.compile(r"\.[^\s.\[(]+\(")}
 
@@ -52,11 +57,15 @@ class _NotThereError(Exception):
 
 
 class _Step(NamedTuple):
-    """One step from a value to those that it leads to; ``deep`` takes it from everything below the value too."""
+    """One step from a value to those that it leads to; ``deep`` takes it from everything below the value too.
+
+    ``looks`` is how many names or indexes it looks for in each value.
+    """
 
     select: Callable[[Any, bool], list[Any]]
     is_definite: bool
     deep: bool
+    looks: int = 1
 
     def take(self, value: Any, *, strict: bool, must: bool) -> list[Any]:
         """Return what the step leads to; raises :class:`_NotThereError` if that makes the path lead nowhere."""
@@ -86,27 +95,59 @@ class JsonPath:
             The value, or the list of values of a path that is not definite; :data:`MISSING` where it leads to none.
 
         Raises:
-            InvalidRuleError: The path leads to more than ``MAX_PLACES`` places.
+            InvalidRuleError: The path takes more than ``MAX_STEPS``, or leads to more than ``MAX_CHARACTERS``.
         """
-        values, is_definite = [event], True
         try:
-            for step in self._steps:
-                sources = self._bounded(map(_descent, values)) if step.deep else values
-                must = is_definite and not step.deep
-                values = self._bounded(step.take(source, strict=strict, must=must) for source in sources)
-                is_definite = must and step.is_definite
+            values, is_definite = self._follow(event, strict=strict)
         except _NotThereError:
             return MISSING
-        if not is_definite:
-            return values
-        return values[0] if values else MISSING
+        if is_definite:
+            return values[0] if values else MISSING
+        self._check_size(values)
+        return values
 
-    def _bounded(self, groups: Iterable[Iterable[Any]]) -> list[Any]:
-        bounded = list(islice(chain.from_iterable(groups), MAX_PLACES + 1))
-        if len(bounded) > MAX_PLACES:
-            problem = Problem("path-too-wide", f"{self.text} leads to more than {MAX_PLACES:,} places in one event")
-            raise InvalidRuleError(problem.message, [problem], hint="Name the places more exactly.")
-        return bounded
+    def _follow(self, event: Any, *, strict: bool) -> tuple[list[Any], bool]:
+        """Return the values that the path leads to, and whether it is definite."""
+        values, is_definite, left = [event], True, MAX_STEPS
+        for step in self._steps:
+            sources: Iterable[Any] = chain.from_iterable(map(_descent, values)) if step.deep else values
+            must = is_definite and not step.deep
+            values = []
+            for source in sources:
+                left -= step.looks
+                if left < 0:
+                    raise self._too_wide(f"takes more than {MAX_STEPS:,} steps")
+                found = step.take(source, strict=strict, must=must)
+                left -= len(found)
+                values += found
+            is_definite = must and step.is_definite
+        return values, is_definite
+
+    def _check_size(self, values: list[Any]) -> None:
+        sizes: dict[int, int] = {}
+        left = MAX_CHARACTERS
+        for value in values:
+            left -= _size_of(value, sizes)
+            if left < 0:
+                raise self._too_wide(f"leads to more than {MAX_CHARACTERS:,} characters")
+
+    def _too_wide(self, why: str) -> InvalidRuleError:
+        shown = self.text if len(self.text) <= _SHOWN else f"{self.text[: _SHOWN - 1]}…"
+        problem = Problem("path-too-wide", f"{shown} {why} in one event")
+        return InvalidRuleError(problem.message, [problem], hint="Name the places more exactly.")
+
+
+def _size_of(value: Any, sizes: dict[int, int]) -> int:
+    """Return about how many characters a value has as JSON; ``sizes`` are those that are known, by identity."""
+    if isinstance(value, str):
+        return len(value)
+    children = _children(value)
+    if not children:
+        return _SCALAR
+    if id(value) not in sizes:
+        names = sum(map(len, value)) if isinstance(value, Mapping) else 0
+        sizes[id(value)] = names + len(children) + sum(_size_of(child, sizes) for child in children)
+    return sizes[id(value)]
 
 
 def _steps(text: str) -> Iterator[_Step]:
@@ -135,13 +176,13 @@ def _step(found: re.Match[str], *, is_last: bool) -> _Step:
         return _Step(_all_of, is_definite=False, deep=deep)
     if found["indexes"]:
         indexes = [int(index) for index in found["indexes"].split(",")]
-        return _Step(lambda value, _: _at(value, indexes), is_definite=len(indexes) == 1, deep=deep)
+        return _Step(lambda value, _: _at(value, indexes), len(indexes) == 1, deep, looks=len(indexes))
     if found["slice"]:
         return _Step(_slice(found["slice"]), is_definite=False, deep=deep)
     names = [found["name"]] if found["name"] else [_unquoted(name) for name in re.findall(_QUOTED, found["names"])]
     if len(names) > 1 and is_last:
-        return _Step(lambda value, strict: [_picked(value, names, strict=strict)], is_definite=True, deep=deep)
-    return _Step(lambda value, strict: _named(value, names, strict=strict), is_definite=len(names) == 1, deep=deep)
+        return _Step(lambda value, strict: [_picked(value, names, strict=strict)], True, deep, looks=len(names))
+    return _Step(lambda value, strict: _named(value, names, strict=strict), len(names) == 1, deep, looks=len(names))
 
 
 def _unquoted(name: str) -> str:

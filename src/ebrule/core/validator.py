@@ -45,6 +45,9 @@ _WANTED = {
     "model_attributes_type": "a mapping",
 }
 
+IN_QUOTES = "Put it in quotes."
+"""The hint where a value of another type should be text."""
+
 # Of a file that is wrong all over, nobody reads more, and it must not take long.
 _MOST = 1_000
 
@@ -266,7 +269,7 @@ def _retype(kind: str, value: Any) -> str | None:
     if kind == "int_type" and isinstance(value, str):
         return "Write the number without quotes." if value.strip().isdigit() else None
     if kind == "string_type" and isinstance(value, (int, float, bool)):
-        return "Put it in quotes."
+        return IN_QUOTES
     return None
 
 

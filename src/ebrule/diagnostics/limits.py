@@ -56,7 +56,8 @@ LIMITS: Final = (
     Diagnostic(
         "wrong-type",
         "a value is of another type than its key takes",
-        "Types are strict: text is never taken for a number, nor a number for text. Add or take away quotes.",
+        "Types are strict: text is never taken for a number, nor a number for text. Add or remove quotes. In YAML, an "
+        "unquoted ${var:NAME} that is the whole value has the type of its value, and a quoted one is text.",
         wrong='priority: "50"',
         right="priority: 50",
     ),

@@ -40,8 +40,8 @@ class Assignment(NamedTuple):
 def parse_assignment(text: str, environ: Mapping[str, str]) -> Assignment:
     """Return what ``PATH=VALUE`` says.
 
-    A value is JSON where it is JSON, and text otherwise; ``${env:NAME}`` and ``${keep}`` mean what they mean in a rule
-    file.
+    A value is JSON where it is JSON, and text otherwise; ``${env:NAME}``, ``${var:NAME}`` and ``${keep}`` mean what
+    they mean in a rule file, where quotes make text.
 
     Raises:
         UsageError: this is no ``PATH=VALUE``, or a path that no update can set.
@@ -53,14 +53,15 @@ def parse_assignment(text: str, environ: Mapping[str, str]) -> Assignment:
         raise UsageError("--set needs PATH=VALUE", hint=_HINT, code="bad-set")
     if path[0] in _OF_THE_FILE:
         raise UsageError(f"--set cannot change {path[0]}", hint=f"Use --{_OPTIONS[path[0]]}.", code="bad-set")
+    is_json = True
     try:
         json.loads(value)
     except json.JSONDecodeError:
-        value = json.dumps(value)
+        value, is_json = json.dumps(value), False
     except (ValueError, RecursionError):
         pass  # a number or a depth beyond all bounds: what is wrong with it is told below
     try:
-        document = parse(f'{{"value": {value}}}', f"--set {name}", environ=environ)
+        document = parse(f'{{"value": {value}}}', f"--set {name}", environ=environ, quotes_make_text=is_json)
     except InvalidRuleError as error:
         problems = [problem._replace(line=None, column=None, path=path) for problem in error.problems]
         raise _wrong(problems, f"--set {name}") from None

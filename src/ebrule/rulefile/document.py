@@ -37,6 +37,7 @@ class Document(NamedTuple):
         secrets: The values that ``${env:…}`` put in. They must never be shown.
         problems: What is wrong with the text. Something stands in the data for each value that it left unclear.
         assigned: The paths whose values do not come from the text, and have no place in it.
+        as_text: What to do to make a value text that has its type from a ``${var:NAME}``, by its path.
     """
 
     source: Source
@@ -46,10 +47,16 @@ class Document(NamedTuple):
     secrets: frozenset[str]
     problems: tuple[Problem, ...] = ()
     assigned: frozenset[Path] = frozenset()
+    as_text: Mapping[Path, str] = {}
 
     def __repr__(self) -> str:
         """Show nothing of the data, which may hold secrets."""
         return f"Document(source={self.source!r}, problems={self.problems!r})"
+
+    @property
+    def unset(self) -> frozenset[Path]:
+        """The paths of the values that cannot be known, since a variable is not set."""
+        return frozenset(problem.path for problem in self.problems if problem.id == "unset-variable")
 
     def place(self, path: Path, *, key: bool = False) -> Place | None:
         """Where the value at ``path`` stands, or its key.

@@ -129,7 +129,8 @@ def stop_at_escape(text: str, at: int, builder: Builder) -> NoReturn:
 def _explain(complaint: str, around: str, at: int, line: int) -> tuple[str, str]:
     """What to say, and what to do; ``around`` is the character complained of, after the one before it."""
     if around == "${" and at:
-        return "a ${…} stands unquoted between brackets", 'put the text in double quotes: "${…}"'
+        hint = 'for text, put it in double quotes: "${…}"; for a number, write one entry on each line, without brackets'
+        return "a ${…} stands unquoted between brackets", hint
     if "tab character" in complaint or ("start any token" in complaint and around.endswith("\t")):
         return "a tab stands where only spaces may", "put spaces in its place"
     if "start any token" in complaint:

@@ -146,6 +146,20 @@ def test_between_brackets_yaml_needs_quotes(offline: CommandLine) -> None:
     assert "for a number, write one entry on each line, without brackets" in ran.out
 
 
+def test_a_secret_with_a_line_break_is_no_header(offline: CommandLine) -> None:
+    """A variable that ends with a line break is reported at the header, and its value is not shown."""
+    offline.environ |= {**VALUES, "PHRASE": "c4nary\n"}
+    rule = RULE.replace("description:", "# ") + '    headers:\n      X-Source: "${env:PHRASE}"\n      X Name: a\n'
+    ran = offline("validate", offline.file("rule.yaml", rule))
+
+    assert 3 == ran.code
+    assert (
+        'rule.yaml:15:17: error[bad-header-value]: the value of header "X-Source" contains the control character U+000A'
+    ) in ran.out
+    assert 'rule.yaml:16:7: error[bad-header-name]: "X Name" is not a header name' in ran.out
+    assert "c4nary" not in ran.out
+
+
 @pytest.mark.loopback
 def test_the_org_is_asked_about_what_is_known(ebrule: CommandLine) -> None:
     """With ``--online``, what needs an unset variable is left out, and the rest is asked about."""

@@ -141,6 +141,21 @@ LIMITS: Final = (
         wrong="targets:\n  - id: crm\n  - id: crm",
         right="targets:\n  - id: crm",
     ),
+    Diagnostic(
+        "bad-header-name",
+        "the name of a header is none that HTTP has",
+        "It is a token of RFC 9110: letters, digits, and some signs, but no space and no colon.",
+        wrong='targets:\n  - id: crm\n    headers: {"X Source": EventBridge}',
+        right="targets:\n  - id: crm\n    headers: {X-Source: EventBridge}",
+    ),
+    Diagnostic(
+        "bad-header-value",
+        "the value of a header contains a control character",
+        "A line break in it would end the header and begin another one. It often comes from a variable whose value "
+        "ends with a line break.",
+        wrong='targets:\n  - id: crm\n    headers: {X-Source: "EventBridge\\nX-Other: 1"}',
+        right='targets:\n  - id: crm\n    headers: {X-Source: "EventBridge", X-Other: "1"}',
+    ),
     # Kind trigger.
     Diagnostic(
         "ttl-and-delay",

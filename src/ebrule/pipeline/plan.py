@@ -297,7 +297,7 @@ def _kind_of(document: Document, kinds: Mapping[str, Kind], wanted: str | None) 
     return kinds[said]
 
 
-_ABOUT_THE_KEY = frozenset({"unknown-key", "too-many-conditions", "expression-too-long"})
+_ABOUT_THE_KEY = frozenset({"unknown-key", "too-many-conditions", "expression-too-long", "bad-header-name"})
 
 
 def located(document: Document, problem: Problem) -> Problem:

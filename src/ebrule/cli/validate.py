@@ -26,7 +26,7 @@ Examples:
   ebrule validate rules/ --output github                 for a pull request
   ebrule validate rules/ --output sarif > ebrule.sarif   for code scanning
   ebrule validate --strict rule.yaml                     warnings are errors
-  ebrule validate --allow-unset rules/                   without the secrets of production
+  ebrule validate --allow-unset rules/                   without the secrets
   ebrule show demo-rule -o yaml | ebrule validate -
   ebrule validate --online rules/                        against the org
 

@@ -40,6 +40,7 @@ TOKENS = [
     *(b"%YAML 1.1\n", b"%TAG ! x\n", b"\n", b"012", b"0x1F", b"1:30", b"on", b"~", b".inf", b"NaN", b"1e999", b"-0"),
     *(b"9" * 5000, b"1_000", b"null", b"true", b'{"a":' * 30, b"[" * 30, b"- " * 30),
     *(b"${env:A}", b"${env:UNSET}", b"${keep}", b"$${", b"${", b"${env:}", b"${${env:A}}", b"${env:A}" * 50),
+    *(b"${var:A}", b"${var:UNSET}", b"x${var:A}"),
     *(b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r\n", b"\r", b"\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\x1b[31m"),
     *(b"\xed\xa0\x80", b"\\ud800", b"\\u0000", b"\\x", b"\\U00110000", b"\xf0\x9f\x98\x80", b"\xe2\x80\xae", b"\xc3"),
     *(b"::error::x", b"##[error]", b"%0A", b"__proto__: 1\n", b"id: ../../x\n", b"version: 99999999999999999999\n"),

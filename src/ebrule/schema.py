@@ -24,7 +24,8 @@ Schema = dict[str, Any]
 
 _KEEP = {"const": KEEP.value}
 _NULL = {"type": "null"}
-_FROM_ENVIRONMENT = {"type": "string", "pattern": r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}"}
+_WITH_VARIABLE = {"type": "string", "pattern": r"\$\{(env|var):[A-Za-z_][A-Za-z0-9_]*\}"}
+_VARIABLE = {"type": "string", "pattern": r"^\$\{var:[A-Za-z_][A-Za-z0-9_]*\}$"}
 _ABOUT_THE_FILE = ("kind", "id", "version")
 
 
@@ -46,7 +47,7 @@ def rule_schema(kinds: Iterable[Kind]) -> Schema:
     return {
         **titles,
         "type": "object",
-        "properties": {"kind": {"enum": [*names, None], "default": DEFAULT_KIND}},
+        "properties": {"kind": {"anyOf": [{"enum": [*names, None]}, _WITH_VARIABLE], "default": DEFAULT_KIND}},
         "allOf": [{"if": _is_said(kind), "then": {"$ref": _reference(kind)}} for kind in kinds],
         "$defs": schemas,
     }
@@ -71,10 +72,8 @@ def _as_written(schema: Schema) -> Schema:
         value.pop("title", None)
         if value.get("default", ...) is None:
             del value["default"]
-        if name not in whole.get("required", ()):
-            whole["properties"][name] = _or_null(value)
-        if name not in _ABOUT_THE_FILE:
-            whole["properties"][name] = _or_substitute(whole["properties"][name])
+        taken = value if name in whole.get("required", ()) else _or_null(value)
+        whole["properties"][name] = _or_substitute(taken, [] if name in _ABOUT_THE_FILE else [_KEEP])
     return whole
 
 
@@ -86,14 +85,22 @@ def _or_null(schema: Schema) -> Schema:
     return {**notes, "anyOf": [schema, _NULL]}
 
 
-def _or_substitute(schema: Schema) -> Schema:
-    """Return a value's schema that also takes ``${keep}`` and, where text may stand, ``${env:NAME}``."""
+def _or_substitute(schema: Schema, keep: list[Schema]) -> Schema:
+    """Return a value's schema that also takes ``keep`` and a variable.
+
+    A text may contain ``${env:NAME}`` and ``${var:NAME}``. Any other single value may be one ``${var:NAME}``.
+    """
     notes: Schema = {key: schema.pop(key) for key in ("description", "default", "examples") if key in schema}
     if not schema:
         return notes  # anything may stand there
     values = schema.get("anyOf", [schema])
-    is_text = any(value.get("type") == "string" or "enum" in value or "const" in value for value in values)
-    return {**notes, "anyOf": [*values, _KEEP, *([_FROM_ENVIRONMENT] if is_text else [])]}
+    if any(value.get("type") == "string" or "enum" in value or "const" in value for value in values):
+        variable = [_WITH_VARIABLE]
+    elif any(value.get("type") not in (None, "array", "object", "null") for value in values):
+        variable = [_VARIABLE]
+    else:
+        variable = []  # a variable holds no list and no mapping
+    return {**notes, "anyOf": [*values, *keep, *variable]}
 
 
 def _of_value(schema: Schema) -> Schema:

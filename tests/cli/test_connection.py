@@ -211,9 +211,15 @@ def test_a_secret_file_goes_before_the_environment(ebrule: CommandLine) -> None:
         (b"canary\x00", "secret holds no client secret"),
         (b"\xff\xfe", "secret holds no client secret"),
         (b"canary" * 1_000, "secret holds no client secret"),
+        (b" canary\n", "error: secret begins or ends with a blank"),
+        (b"canary \n", "error: secret begins or ends with a blank"),
+        (b"canary\n\n", "secret holds no client secret"),
         (None, "cannot be read from secret: No such file or directory"),
     ],
-    ids=["empty", "empty-line", "two-lines", "control", "binary", "too-long", "absent"],
+    ids=[
+        *("empty", "empty-line", "two-lines", "control", "binary", "too-long"),
+        *("blank-before", "blank-after", "line-after", "absent"),
+    ],
 )
 def test_a_secret_file_without_a_secret_is_told(ebrule: CommandLine, content: bytes | None, said: str) -> None:
     """Nothing is asked of the org, and nothing of the file is shown."""
@@ -224,6 +230,29 @@ def test_a_secret_file_without_a_secret_is_told(ebrule: CommandLine, content: by
     assert ran.code == 2
     assert said in ran.err
     assert "canary" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "name", ["GENESYSCLOUD_OAUTHCLIENT_ID", "GENESYSCLOUD_OAUTHCLIENT_SECRET", "GENESYSCLOUD_ACCESS_TOKEN"]
+)
+@pytest.mark.parametrize("value", ["c4nary\n", "c4nary\r\n", "c4nary\t", "c4\x1bnary"], ids=repr)
+def test_a_variable_that_is_no_credential_is_wrong_usage(ebrule: CommandLine, name: str, value: str) -> None:
+    """A line break at its end, or what cannot be seen, is told with the variable, and never with the value."""
+    ebrule.environ[name] = value
+    ran = ebrule("show", "demo-rule")
+
+    assert (2, "") == (ran.code, ran.out)
+    assert ran.err.startswith(f"error: {name} ")
+    assert "c4" not in ran.err
+
+
+def test_standard_input_with_a_blank_is_no_secret(offline: CommandLine) -> None:
+    """One line break at its end is a file's own; anything else before or after the secret is an error."""
+    command = ("show", "demo-rule", "--region", "eu-west-1", "--client-secret-file", "-")
+    ran = offline(*command, stdin="c4nary \n")
+
+    assert (2, True) == (ran.code, ran.err.startswith("error: standard input begins or ends with a blank\n"))
+    assert "c4nary" not in ran.err
 
 
 @pytest.mark.parametrize("given", ["-", "fifo"])

@@ -32,7 +32,7 @@ def hook(ebrule: CommandLine, name: str, *arguments: str, files: list[str]) -> R
     assert met
     program, *entry = shlex.split(HOOKS[name]["entry"])
     assert "ebrule" == program
-    return ebrule(*entry, *arguments, *(met if HOOKS[name]["pass_filenames"] else []))
+    return ebrule(*entry, *(arguments or HOOKS[name]["args"]), *(met if HOOKS[name]["pass_filenames"] else []))
 
 
 def repository(ebrule: CommandLine, **changes: Any) -> list[str]:
@@ -58,6 +58,13 @@ def test_a_wrong_rule_file_holds_up_the_commit(offline: CommandLine) -> None:
     ran = hook(offline, "ebrule-validate", files=repository(offline, priority=0))
 
     assert (3, True) == (ran.code, "rules/calls.yaml:" in ran.out)
+
+
+def test_a_commit_needs_no_values_of_production(offline: CommandLine) -> None:
+    """A variable that is not set does not fail the hook."""
+    ran = hook(offline, "ebrule-validate", files=repository(offline, description="${env:PHRASE}"))
+
+    assert (0, "1 file: 1 right, 0 wrong (1 warning)") == (ran.code, ran.out.splitlines()[-1])
 
 
 def test_cases_are_run(offline: CommandLine) -> None:

@@ -34,7 +34,17 @@ def marked(text: str, carets: str) -> str:
 
 @pytest.mark.parametrize("width", [None, 40, 80])
 @pytest.mark.parametrize(
-    "before", ["name: ", "\t\tname: ", "名前: ", "e\u0301te\u0301: ", "😀: ", "\u200b\u202ex: ", "\x1b[31m: "]
+    "before",
+    [
+        "name: ",
+        "\t\tname: ",
+        "名前: ",
+        "e\u0301te\u0301: ",
+        "😀: ",
+        "\u0645\u06cc\u200c\u062e\u0648: ",
+        "\u200b\u202ex: ",
+        "\x1b[31m: ",
+    ],
 )
 def test_the_caret_stands_under_the_mistake(before: str, width: int | None) -> None:
     """Tabs, wide letters, combining marks, and what is spelled out because it cannot be seen shift no caret."""

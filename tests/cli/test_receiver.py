@@ -24,15 +24,16 @@ pytestmark = pytest.mark.loopback
 
 RECEIVER = Path(__file__).parents[2] / "examples" / "receiver.py"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OTHER = "whsec_" + "B" * 32
 PATIENCE_SECONDS = 20
 
 
-@pytest.fixture
-def receiver() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+@pytest.fixture(params=[SECRET, f"{OTHER} {SECRET}"], ids=["one-secret", "two-secrets"])
+def receiver(request: pytest.FixtureRequest) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A running receiver: its URL and its process."""
     process = subprocess.Popen(
         [sys.executable, str(RECEIVER), "0"],
-        env={**os.environ, "EBRULE_WEBHOOK_SECRET": SECRET},
+        env={**os.environ, "EBRULE_WEBHOOK_SECRET": request.param},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -45,10 +46,13 @@ def receiver() -> Iterator[tuple[str, subprocess.Popen[str]]]:
             process.kill()
 
 
-def test_it_takes_each_event_once(ebrule: CommandLine, receiver: tuple[str, subprocess.Popen[str]]) -> None:
+@pytest.mark.parametrize("secrets", [SECRET, "whsec_" + "A" * 32 + " " + SECRET], ids=["signed", "signed-twice"])
+def test_it_takes_each_event_once(
+    ebrule: CommandLine, receiver: tuple[str, subprocess.Popen[str]], secrets: str
+) -> None:
     """An update and two repetitions are all answered with 2xx, and the rule arrives once."""
     url, process = receiver
-    ebrule.environ |= {"EBRULE_WEBHOOK_SECRET": SECRET, "EBRULE_WEBHOOK_URL": url}
+    ebrule.environ |= {"EBRULE_WEBHOOK_SECRET": secrets, "EBRULE_WEBHOOK_URL": url}
     updated = ebrule("update", "--file", ebrule.rule(), "--output", "json")
     again = [ebrule("webhook", "send", "--rule-id", "demo-rule").code for _ in "12"]
     process.terminate()

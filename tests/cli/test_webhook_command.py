@@ -409,6 +409,31 @@ def test_the_endpoint_can_be_tried(offline: CommandLine) -> None:
     assert not offline.state.exists()
 
 
+def test_two_secrets_sign_while_one_replaces_the_other(offline: CommandLine) -> None:
+    """Receivers that know the old one, and those that know the new one, both accept the event; the output says so."""
+    new = "whsec_" + "A" * 32
+    offline.environ["EBRULE_WEBHOOK_SECRET"] = f"{new} {SECRET}"
+    with receiving() as receiver:
+        ran = offline("webhook", "test", "--webhook-url", receiver.url)
+        document = offline("webhook", "test", "--webhook-url", receiver.url, "-o", "json").json
+
+    assert " ms, signed with 2 secrets)." in ran.out
+    assert (True, 2) == (document["signed"], document["signatures"])
+    headers, body = receiver.received[0]
+    assert Webhook(SECRET).verify(body, headers) == Webhook(new).verify(body, headers)
+
+
+def test_a_secret_that_is_none_among_two_is_wrong_usage(offline: CommandLine) -> None:
+    """A half-finished rotation is reported before anything is sent, and shows no secret."""
+    offline.environ["EBRULE_WEBHOOK_SECRET"] = f"{SECRET} {SECRET[:-8]}"
+    with receiving() as receiver:
+        ran = offline("webhook", "test", "--webhook-url", receiver.url)
+
+    assert (2, []) == (ran.code, receiver.received)
+    assert "error: invalid webhook secret: " in ran.err
+    assert SECRET[6:16] not in ran.err
+
+
 def test_a_test_event_may_be_a_cloudevent(offline: CommandLine) -> None:
     """The official library reads it, and finds no subject."""
     with receiving() as receiver:

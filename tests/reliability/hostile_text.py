@@ -51,6 +51,11 @@ _PARTS: Final = (
         "\x85",
         "\ufeff",
         "\u200b",
+        "\u200d",
+        "\u2063",
+        "\ufe0f",
+        "\ufffa",
+        "\U000e0101",
         "\U000e0041",
         "\r",
         "\r\n",
@@ -74,10 +79,14 @@ _PARTS: Final = (
 )
 
 _OBEYED: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]|##\[|##vso|^\s*::",
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e0fff]|##\[|##vso|^\s*::",
     re.MULTILINE,
 )
-"""What no output may hold: C0 but newline and tab, C1, controls of direction, and what a pipeline obeys."""
+"""What no output may hold: C0 but newline and tab, C1, format characters, tags, and what a pipeline obeys."""
+
+_NO_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+"""What the value of a header cannot contain: a rule file that has it there is refused, and goes no further."""
 
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _ANNOTATION: Final = re.compile(r"::(error|warning) file=[^:\n]*::[^\n]*\n")
@@ -140,7 +149,7 @@ class Fuzz:
             "status": "enabled",
             "priority": self.chance.randint(1, 90),
             "conditions": [{"field": "a", "operator": "equals", "value": self.text()} for _ in range(2)],
-            "targets": [{**target, "headers": {"X-Plain": self.text()}}],
+            "targets": [{**target, "headers": {"X-Plain": _NO_HEADER.sub("", self.text())}}],
             **more,
         }
 

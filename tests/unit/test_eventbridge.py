@@ -185,6 +185,30 @@ def test_an_empty_target_id_is_one_problem() -> None:
     assert found(targets=[{"id": ""}]) == [("empty-text", ("targets", 0, "id"), "error")]
 
 
+@pytest.mark.parametrize("name", ["X-Source", "x_y.z", "!#$%&'*+-.^_`|~", "1"])
+@pytest.mark.parametrize("value", ["EventBridge", "", "a\tb", "Grüße, 漢字", "Bearer a b", KEEP, None, 5])
+def test_headers_that_http_has(name: str, value: Any) -> None:
+    """A name is a token, and a value is one line; what is no text is not the limits' to tell."""
+    assert [] == EVENTBRIDGE.limits({"targets": [{"id": "a", "headers": {name: value}}]})
+
+
+@pytest.mark.parametrize("name", ["", "X Source", "X:", "X\r\nY", "X\x00", "Ü", "(X)", "X\t", "\u2028", "X\n"])
+def test_what_is_no_header_name(name: str) -> None:
+    """Spaces, colons, separators, line breaks and other alphabets are refused, at the name."""
+    (found,) = EVENTBRIDGE.limits({"targets": [{"id": "a"}, {"headers": {"A": "b", name: "v"}}]})
+    assert ("bad-header-name", ("targets", 1, "headers", name)) == (found.id, found.path)
+
+
+@pytest.mark.parametrize("character", ["\r", "\n", "\r\n", "\x00", "\x0b", "\x1b", "\x7f", "\x85"])
+@pytest.mark.parametrize("value", ["{}canary", "can{}ary", "canary{}"])
+def test_what_is_no_header_value(value: str, character: str) -> None:
+    """A control character is refused wherever it stands, and the value, which may be a secret, is not shown."""
+    (found,) = EVENTBRIDGE.limits({"targets": [{"id": "a", "headers": {"A": value.format(character)}}]})
+    assert ("bad-header-value", ("targets", 0, "headers", "A")) == (found.id, found.path)
+    assert f"U+{ord(character[0]):04X}" in found.message
+    assert "ary" not in f"{found.message} {found.hint}"
+
+
 def test_each_target_stands_once() -> None:
     """Every further target with the same id is told, with the place of the first."""
     targets = [{"id": "t1"}, {"id": "t2"}, {"id": "t1"}, {"id": "t1"}]

@@ -159,6 +159,15 @@ def test_a_file_that_is_wrong_is_told_with_its_place(own: Write, text: str, said
     assert error.hint
 
 
+@pytest.mark.parametrize("key", ["client_id", "client_credentials", "client_secret", "access_token"])
+@pytest.mark.parametrize("value", ["canary\\n", " canary", "canary\\u0000", "canary\\r"])
+def test_a_credential_that_no_org_gives_out_is_told_with_its_key(own: Write, gc: Write, key: str, value: str) -> None:
+    """In either file, the message names file, key and profile, and does not show the value."""
+    for path in (own(f'[x]\n{key} = "{value}"\n'), gc(f'[y]\n{key} = "{value}"\n')):
+        error = refused("x" if path.parent.name == "ebrule" else "y")
+        assert error.message.startswith(f"{path}: {key} of profile '")
+
+
 def test_a_mistyped_key_suggests_the_nearest(own: Write) -> None:
     """In ebrule's own file every key means something."""
     own("[x]\nclient_secrt = 'canary'\n")

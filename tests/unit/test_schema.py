@@ -20,9 +20,21 @@ from ebrule.rules.registry import KINDS
 from ebrule.schema import rule_schema
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FILES = ["rule.yaml", "quiet.yaml", "with-secret.yaml", "trigger.yaml", "source.yaml"]
+FILES = ["rule.yaml", "quiet.yaml", "with-secret.yaml", "per-environment.yaml", "trigger.yaml", "source.yaml"]
 SCHEMAS = {"": rule_schema(KINDS.values()), **{name: rule_schema([kind]) for name, kind in KINDS.items()}}
 VALIDATORS = {name: Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
+
+ENVIRON = {
+    **dict.fromkeys(("MESH_TOKEN", "STAGE", "MIN_SECONDS", "PRIORITY", "NUMBER"), "60"),
+    "RULE_ID": "demo",
+    "TARGET_ID": "t",
+    "MESH_HOST": "h",
+    "ACCOUNT": '"012345678901"',
+    "TEXT": "enabled",
+    "TRUE": "true",
+    "NULL": "null",
+}
+"""What the examples, and what is changed in them, take from the environment."""
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A slow machine is no reason to fail."""
@@ -70,6 +82,10 @@ def test_a_wrong_example_is_not() -> None:
         ("rule.yaml", "conditions", [{"field": "a", "operator": "equals", "value": 1}] * 16),
         ("rule.yaml", "unknown", 1),
         ("rule.yaml", "version", -1),
+        ("rule.yaml", "version", "${env:VERSION}"),
+        ("rule.yaml", "priority", "1${var:PRIORITY}"),
+        ("rule.yaml", "priority", "${env:PRIORITY}"),
+        ("rule.yaml", "conditions", "${var:CONDITIONS}"),
         ("trigger.yaml", "delayBySeconds", 100),
         ("trigger.yaml", "matchCriteria", [{"jsonPath": "a", "operator": "In", "value": 1, "values": [1]}]),
         ("trigger.yaml", "matchCriteria", [{"jsonPath": "a", "operator": "In"}]),
@@ -95,13 +111,23 @@ def test_limits_are_part_of_it(name: str, field: str, value: Any) -> None:
         ("rule.yaml", "priority", "${keep}"),
         ("rule.yaml", "targets", "${keep}"),
         ("rule.yaml", "status", "${env:STATUS}"),
+        ("rule.yaml", "kind", "${var:KIND}"),
+        ("rule.yaml", "id", "${var:RULE_ID}"),
+        ("rule.yaml", "version", "${var:VERSION}"),
+        ("rule.yaml", "name", "Calls of ${var:STAGE}"),
+        ("rule.yaml", "priority", "${var:PRIORITY}"),
+        ("rule.yaml", "status", "${var:STATUS}"),
+        ("trigger.yaml", "enabled", "${var:ENABLED}"),
+        ("trigger.yaml", "eventTTLSeconds", "${var:SECONDS}"),
+        ("trigger.yaml", "target", {"type": "${var:TYPE}", "id": "${var:FLOW}"}),
+        ("source.yaml", "properties", {**example("source.yaml")["properties"], "eventFilter": ["v2.${var:TOPIC}"]}),
         ("rule.yaml", "description", None),
         ("trigger.yaml", "eventTTLSeconds", None),
         ("source.yaml", "properties", {**example("source.yaml")["properties"], "awsAccountId": "${env:ACCOUNT}"}),
     ],
 )
 def test_substitutes_are_right(name: str, field: str, value: Any) -> None:
-    """``${keep}`` may stand for any value, ``${env:NAME}`` for any text."""
+    """``${keep}`` may stand for any value, ``${var:NAME}`` for any single one, ``${env:NAME}`` for any text."""
     assert [] == problems({**example(name), field: value})
 
 
@@ -135,7 +161,8 @@ values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-5, 2000)
-    | st.sampled_from(["", "enabled", "${keep}", "x", "Workflow", "Json", "x" * 300]),
+    | st.sampled_from(["", "enabled", "${keep}", "x", "Workflow", "Json", "x" * 300])
+    | st.sampled_from(["${var:TEXT}", "${var:NUMBER}", "${var:TRUE}", "${var:NULL}", "${env:TEXT}", "x${var:TEXT}"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "value", "type"]), inner),
     max_leaves=4,
 )
@@ -155,7 +182,7 @@ def test_it_refuses_nothing_that_is_right(name: str, data: st.DataObject) -> Non
             break
         part = part[key]
     try:
-        check_document(parse(json.dumps(changed), "rule.json", environ={"MESH_TOKEN": "x"}), kinds=KINDS)
+        check_document(parse(json.dumps(changed), "rule.json", environ=ENVIRON), kinds=KINDS)
     except InvalidRuleError:
         return
 

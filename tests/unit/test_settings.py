@@ -480,9 +480,10 @@ def test_a_token_of_a_profile_that_http_cannot_carry_is_refused(tmp_path: Path) 
     """The file is told, and the token is not."""
     path = tmp_path / "config.toml"
     path.write_text('[x]\nregion = "eu-west-1"\naccess_token = "canary\\n"\n')
-    error = missing({"EBRULE_CONFIG": str(path)}, profile="x")
-    assert f"the access_token of profile x of {path} holds a character" in error.message
-    assert "canary" not in f"{error.message} {error.hint}"
+    with pytest.raises(UsageError) as caught:
+        load_settings(Options(profile="x"), {"EBRULE_CONFIG": str(path)})
+    assert f"{path}: access_token of profile 'x' contains a line break" == caught.value.message
+    assert "canary" not in f"{caught.value.message} {caught.value.hint}"
 
 
 # --- what is missing ------------------------------------------------------------------------------
@@ -519,12 +520,73 @@ def test_where_only_the_region_lacks_only_that_is_asked_for(environ: dict[str, s
     assert (error.hint or "").startswith("Set GENESYSCLOUD_REGION\n(the gc CLI's and Terraform's own variable), ")
 
 
-@pytest.mark.parametrize("token", ["canary\n", "canary\r\nX: y", "canaryß", "canary\x00"], ids=repr)
-def test_a_token_that_http_cannot_carry_is_refused(token: str) -> None:
-    """A line break at the end is a common slip in a pipeline; the token is not shown."""
-    error = missing({"GENESYSCLOUD_ACCESS_TOKEN": token}, region="eu-west-1")
-    assert "GENESYSCLOUD_ACCESS_TOKEN" in error.message
-    assert "canary" not in f"{error.message} {error.hint}"
+UNFIT = {
+    "canary\n": "contains a line break",
+    "canary\r\nX: y": "contains a line break",
+    "\rcanary": "contains a line break",
+    " canary": "begins or ends with a blank",
+    "canary\t": "begins or ends with a blank",
+    "canary\u00a0": "begins or ends with a blank",
+    " ": "begins or ends with a blank",
+    "can\x00ary": "contains a control character, or another one that cannot be seen",
+    "can\x1bary": "contains a control character, or another one that cannot be seen",
+    "can\x7fary": "contains a control character, or another one that cannot be seen",
+    "canary\u200b": "contains a control character, or another one that cannot be seen",
+    "\ufeffcanary": "contains a control character, or another one that cannot be seen",
+}
+"""What no credential contains, with what is said of it."""
+UNFIT_TOKENS = {**UNFIT, **dict.fromkeys(["canaryß", "can ary", "canary\udcff"], "contains a ")}
+CREDENTIAL_VARIABLES = {
+    "GENESYSCLOUD_OAUTHCLIENT_ID": "GENESYS_CLIENT_ID",
+    "GENESYSCLOUD_OAUTHCLIENT_SECRET": "GENESYS_CLIENT_SECRET",
+}
+
+
+def refused(environ: dict[str, str], **options: Any) -> UsageError:
+    """Resolve credentials that no org can have given out."""
+    with pytest.raises(UsageError) as caught:
+        load_settings(Options(region="eu-west-1", **options), environ)
+    assert "bad-credential" == caught.value.code
+    assert "canary" not in f"{caught.value.message} {caught.value.hint}"
+    return caught.value
+
+
+@pytest.mark.parametrize(("token", "said"), UNFIT_TOKENS.items(), ids=map(repr, UNFIT_TOKENS))
+def test_a_token_that_http_cannot_carry_is_refused(token: str, said: str) -> None:
+    """A line break at the end is a common slip in a pipeline; the variable is named, and the token is not shown."""
+    assert f"GENESYSCLOUD_ACCESS_TOKEN {said}" in refused({"GENESYSCLOUD_ACCESS_TOKEN": token}).message
+
+
+@pytest.mark.parametrize(("value", "said"), UNFIT.items(), ids=map(repr, UNFIT))
+@pytest.mark.parametrize("name", [*CREDENTIAL_VARIABLES, *CREDENTIAL_VARIABLES.values()])
+def test_an_id_or_a_secret_that_no_org_gives_out_is_refused(name: str, value: str, said: str) -> None:
+    """The message names the variable that it comes from, of two that may hold it."""
+    others = {each: "canary" for each, fallback in CREDENTIAL_VARIABLES.items() if name not in (each, fallback)}
+    assert f"{name} {said}" == refused({**others, name: value}).message
+
+
+@pytest.mark.parametrize(("value", "said"), UNFIT.items(), ids=map(repr, UNFIT))
+def test_credentials_of_a_library_user_are_checked_too(value: str, said: str) -> None:
+    """What comes as an option is named as the option is."""
+    environ = {"GENESYSCLOUD_OAUTHCLIENT_ID": "id"}
+    assert f"client_secret {said}" == refused(environ, client_secret=SecretStr(value)).message
+    assert f"client_id {said}" == refused({}, client_id=value, client_secret=SecretStr("canary")).message
+    environ["GENESYSCLOUD_OAUTHCLIENT_ID"] = value
+    assert f"GENESYSCLOUD_OAUTHCLIENT_ID {said}" == refused(environ, client_secret=SecretStr("canary")).message
+
+
+@pytest.mark.parametrize("secret", ["p w", "pässwörd", "a:b", "~!@#$%^&*()"])
+def test_what_can_be_sent_is_taken(secret: str) -> None:
+    """An id and a secret are encoded before they are sent, so blanks inside and letters of all alphabets may stay."""
+    assert SecretStr(secret) == org({"GENESYSCLOUD_OAUTHCLIENT_SECRET": secret}, region="eu-west-1").client_secret
+
+
+def test_what_is_not_used_is_not_checked() -> None:
+    """A variable that something else goes before stops nobody, nor does one where no org is asked."""
+    environ = {"GENESYSCLOUD_ACCESS_TOKEN": "token", "GENESYSCLOUD_OAUTHCLIENT_SECRET": "canary\n"}
+    assert load_settings(Options(region="eu-west-1"), environ).require_org().access_token
+    environ = {**IRELAND, "GENESYSCLOUD_OAUTHCLIENT_SECRET": "canary\n"}
+    assert load_settings(Options(), environ, to_org=False).org is None
 
 
 def test_settings_built_by_hand_say_what_is_missing() -> None:

@@ -103,6 +103,21 @@ def test_without_a_secret_nothing_is_signed() -> None:
     assert {"Content-Type", "Accept-Encoding", "User-Agent", "webhook-id", "webhook-timestamp"} == set(headers)
 
 
+@settings(max_examples=20, deadline=None)
+@given(counts=st.lists(st.integers(24, 64), min_size=2, max_size=4, unique=True), name=st.text(max_size=20))
+def test_each_of_several_secrets_signs(counts: list[int], name: str) -> None:
+    """The ``standardwebhooks`` package accepts the event with any one of them, and with no other."""
+    secrets = [whsec(count) for count in counts]
+    endpoint = Endpoint(URL, SecretStr(" ".join(secrets)))
+    request = endpoint.request({**EVENT, "data": {"name": name}}, datetime.now(timezone.utc))
+    body, headers = request.body or b"", dict(request.headers)
+
+    assert len(counts) == endpoint.signatures == len(headers["webhook-signature"].split(" "))
+    assert [json.loads(body)] * len(secrets) == [Webhook(secret).verify(body, headers) for secret in secrets]
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(body, headers)
+
+
 @pytest.mark.parametrize("count", [24, 32, 64])
 def test_a_secret_has_24_to_64_bytes(count: int) -> None:
     """The lengths that the specification allows are taken."""
@@ -121,6 +136,12 @@ def test_a_secret_has_24_to_64_bytes(count: int) -> None:
         pytest.param(whsec(32).upper(), id="prefix-in-capitals"),
         pytest.param("whsec_" + whsec(32), id="prefix-twice"),
         pytest.param(whsec(32) + "\n", id="newline"),
+        pytest.param(whsec(32) + " ", id="space-at-the-end"),
+        pytest.param(f"{whsec(32)}  {whsec(33)}", id="two-spaces"),
+        pytest.param(f"{whsec(32)}\t{whsec(33)}", id="tab"),
+        pytest.param(f"{whsec(32)},{whsec(33)}", id="comma"),
+        pytest.param(f"{whsec(32)} {whsec(23)}", id="second-too-short"),
+        pytest.param(f"{whsec(23)} {whsec(32)}", id="first-too-short"),
         pytest.param("whsec_" + "ä" * 40, id="not-ascii"),
         pytest.param("whsec_" + base64.urlsafe_b64encode(b"\xff" * 32).decode(), id="url-safe-base64"),
     ],
@@ -175,6 +196,10 @@ def test_an_endpoint_is_https_or_loopback(url: str, shown: str, secure: bool) ->
         pytest.param("https://169.254.43518/", id="metadata-three-parts"),
         pytest.param("https://169。254。169。254/", id="metadata-ideographic-stops"),
         pytest.param("https://[fe80::1]/", id="link-local"),
+        pytest.param("https://[64:ff9b::a9fe:a9fe]/", id="metadata-nat64"),
+        pytest.param("https://[fd00:ec2::254]/", id="metadata-aws-v6"),
+        pytest.param("https://100.100.100.200/", id="metadata-alibaba"),
+        pytest.param("https://0x64.0x6464c8/", id="metadata-alibaba-in-two-parts"),
         pytest.param("https://0.0.0.0/", id="unspecified"),
         pytest.param("https://[::]/", id="unspecified-v6"),
         pytest.param("https://hooks.example:0/", id="port-zero"),
@@ -202,13 +227,25 @@ def test_what_is_no_endpoint_is_refused(url: str) -> None:
     assert "canary" not in caught.value.message
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1%eth0", "::ffff:169.254.169.254", "0.0.0.0"])  # noqa: S104 - refused
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "fe80::1%eth0",
+        "::ffff:169.254.169.254",
+        "0.0.0.0",  # noqa: S104 - refused
+        "64:ff9b::169.254.170.2",
+        "2002:a9fe:a9fe::1",
+        "fd00:ec2::254",
+        "192.0.0.192",
+    ],
+)
 def test_a_name_that_leads_to_a_link_local_address_gets_nothing(wire: Wire, pace: Pace, address: str) -> None:
     """What a harmless name is looked up as is not trusted; one bad address of several is enough."""
     found = [(0, 0, 0, "", ("203.0.113.7", 0)), (0, 0, 0, "", (address, 0))]
     done, tries = deliver(_Guarded(wire(), look_up=lambda *_: found), pace)
     assert not done
-    assert "link-local address" in str(tries[0].error)
+    assert "a link-local or metadata address" in str(tries[0].error)
 
 
 def test_a_name_that_only_a_proxy_knows_is_let_through(wire: Wire, pace: Pace) -> None:
@@ -344,7 +381,7 @@ def deliver(transport: Transport, pace: Pace) -> tuple[bool, list[Try]]:
 def test_what_a_receiver_echoes_shows_no_secret(wire: Wire, pace: Pace, outcome: Outcome) -> None:
     """The URL's query and the signing secret are hidden in whatever is told of a try."""
     tries: list[Try] = []
-    endpoint = Endpoint(f"{URL}?key=canary-1&b=canary%2D2", SecretStr(SECRET))
+    endpoint = Endpoint(f"{URL}?key=canary-1&b=canary%2D2", SecretStr(f"{whsec(32)} {SECRET}"))
     send_event(endpoint, EVENT, transport=wire(*[outcome] * 3), pace=pace, on_try=tries.append)
 
     said = " ".join(tried.error or "" for tried in tries)

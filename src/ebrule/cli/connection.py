@@ -112,6 +112,7 @@ def _read_secret(file: str | None, pace: Pace) -> tuple[SecretStr | None, list[s
     from ebrule.core.failures import too_late
     from ebrule.core.pace import OutOfTimeError
     from ebrule.errors import UsageError
+    from ebrule.settings.credentials import check_credential
     from ebrule.settings.profiles import can_others_read
 
     if file is None:
@@ -143,5 +144,6 @@ def _read_secret(file: str | None, pace: Pace) -> tuple[SecretStr | None, list[s
             hint="It must hold the secret and nothing else, on one line.",
             code="bad-secret-file",
         )
+    check_credential(secret, name)
     exposed = f"{name} holds a secret, and others can read it. Mend that with: chmod 600 {name}"
     return SecretStr(secret), [exposed] if can_others_read(mode) else []

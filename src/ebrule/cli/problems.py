@@ -62,7 +62,7 @@ def _where(problem: Problem, source: Source) -> str:
 
 
 def cells(text: str) -> int:
-    """Return how many columns of a terminal a text takes: wide letters take two, combining marks none."""
+    """Return how many columns of a terminal a text takes: wide letters take two, combining marks and joiners none."""
     if text.isascii():
         return len(text)
     return sum(map(_cells_of, text))
@@ -70,7 +70,7 @@ def cells(text: str) -> int:
 
 def _cells_of(char: str) -> int:
     category = unicodedata.category(char)
-    if category in {"Mn", "Me"}:
+    if category in {"Mn", "Me", "Cf"}:  # of the last, only the joiners are printed
         return 0
     # Python gives characters that are not assigned any width.
     return 2 if category != "Cn" and unicodedata.east_asian_width(char) in {"W", "F"} else 1

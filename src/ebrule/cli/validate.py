@@ -26,6 +26,7 @@ Examples:
   ebrule validate rules/ --output github                 for a pull request
   ebrule validate rules/ --output sarif > ebrule.sarif   for code scanning
   ebrule validate --strict rule.yaml                     warnings are errors
+  ebrule validate --allow-unset rules/                   without the secrets
   ebrule show demo-rule -o yaml | ebrule validate -
   ebrule validate --online rules/                        against the org
 
@@ -45,6 +46,7 @@ class ValidateCommand(NamedTuple):
     online: bool = False
     connection: o.Connection = o.Connection()
     output: o.Report = o.Report.TEXT
+    allow_unset: bool = False
 
 
 def run(command: ValidateCommand, screen: Screen) -> int:
@@ -67,7 +69,7 @@ def run(command: ValidateCommand, screen: Screen) -> int:
     if command.online:
         examined, failure = _with_org(command, examined, screen)
     if command.strict:
-        examined = [_strictly(found) for found in examined]
+        examined = [_strictly(found, command) for found in examined]
     _report(screen, command.output, examined, failure)
     if failure is not None:
         return exit_code(failure)
@@ -81,7 +83,7 @@ def _examined(command: ValidateCommand, kinds: Mapping[str, Kind], path: str, re
 
     if reason is not None:
         return Examined(Source(path), command.kind, (reason,))
-    found = validate_rule(path, kind=command.kind, kinds=kinds)
+    found = validate_rule(path, kind=command.kind, kinds=kinds, allow_unset=command.allow_unset)
     if command.online:
         return found
     source = found.source if found.problems else Source(found.source.name)
@@ -105,9 +107,14 @@ def _with_org(
             return error.result, error
 
 
-def _strictly(found: Examined) -> Examined:
-    """Return what was found with warnings as errors."""
-    return found._replace(problems=tuple(problem._replace(severity="error") for problem in found.problems))
+def _strictly(found: Examined, command: ValidateCommand) -> Examined:
+    """Return what was found with warnings as errors, but for what the command allows by name."""
+    allowed = "unset-variable" if command.allow_unset else None
+    return found._replace(
+        problems=tuple(
+            problem if problem.id == allowed else problem._replace(severity="error") for problem in found.problems
+        )
+    )
 
 
 def _watched(screen: Screen, files: Sequence[tuple[str, Problem | None]]) -> Iterable[tuple[str, Problem | None]]:
@@ -168,10 +175,13 @@ def command(
         list[str] | None, typer.Argument(metavar="FILE...", help="Rule files or folders; - is standard input.")
     ] = None,
     kind: o.KindOption = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
+    allow_unset: Annotated[
+        bool, typer.Option("--allow-unset", help="Only warn of unset ${env:...} and ${var:...} variables.")
+    ] = False,
     online: Annotated[
         bool, typer.Option("--online", help="Ask the org too: do rules, targets, flows and topics exist?")
     ] = False,
     output: o.ReportOption = o.Report.TEXT,
 ) -> int:
-    return run(ValidateCommand(files or (), kind, strict, online, connection, output), Screen())
+    return run(ValidateCommand(files or (), kind, strict, online, connection, output, allow_unset), Screen())

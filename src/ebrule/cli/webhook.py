@@ -160,7 +160,8 @@ def run_try(command: WebhookCommand, screen: Screen) -> int:
     if command.output is o.Output.JSON:
         screen.json(_trial_document(trial))
     elif trial.error is None:
-        signed = "signed" if trial.signed else "NOT signed: EBRULE_WEBHOOK_SECRET is not set"
+        count = f" with {trial.signatures} secrets" if trial.signatures > 1 else ""
+        signed = f"signed{count}" if trial.signed else "NOT signed: EBRULE_WEBHOOK_SECRET is not set"
         screen.out(
             f"{trial.url} ", ("took the test event", "good"), f" ({trial.status}, {trial.latency_ms:.0f} ms, {signed})."
         )
@@ -179,6 +180,7 @@ def _trial_document(trial: Trial) -> dict[str, Any]:
         "url": trial.url,
         "event_id": trial.event_id,
         "signed": trial.signed,
+        "signatures": trial.signatures,
         "status": trial.status,
         "latency_ms": None if trial.latency_ms is None else round(trial.latency_ms, 3),
         "error": None if trial.error is None else error_json(trial.error),

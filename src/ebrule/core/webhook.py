@@ -12,13 +12,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-import ipaddress
 import os
 import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
+from pydantic import SecretStr
+
+from ebrule.core.addresses import is_link_local_or_metadata
 from ebrule.core.client import as_json, send
 from ebrule.core.reply import NotSentError, Reply, Request, TransportError
 from ebrule.core.retry import Backoff, retry_after
@@ -30,8 +32,6 @@ from ebrule.settings.hosts import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-
-    from pydantic import SecretStr
 
     from ebrule.core.pace import Pace
     from ebrule.core.transport import Transport
@@ -68,8 +68,9 @@ class Endpoint:
     """Where events go, and the secret that signs them.
 
     Args:
-        url: https, or http to a loopback address; no userinfo, no link-local address.
-        secret: ``whsec_`` and 24 to 64 bytes in base64; without one, nothing is signed.
+        url: https, or http to a loopback address; no userinfo, no link-local or metadata address.
+        secret: ``whsec_`` and 24 to 64 bytes in base64, or several such, with a space between: each signs every event,
+            so that a receiver may know any of them. Without one, nothing is signed.
 
     Raises:
         UsageError: for any other URL or secret.
@@ -77,8 +78,9 @@ class Endpoint:
 
     def __init__(self, url: str, secret: SecretStr | None = None) -> None:
         self.url = _checked_url(url)
-        self._secret = secret
-        self._key = _key(secret.get_secret_value()) if secret else None
+        secrets = secret.get_secret_value().split(" ") if secret else []
+        self._secrets = tuple(map(SecretStr, secrets))
+        self._keys = tuple(map(_key, secrets))
 
     @property
     def shown(self) -> str:
@@ -94,8 +96,8 @@ class Endpoint:
     def _redactor(self) -> Redactor:
         query = urlsplit(self.url).query
         values = (value for _, value in parse_qsl(query))
-        secret = (self._secret.get_secret_value(),) if self._secret else ()
-        return Redactor(os.urandom(32), (query, *values, *secret))
+        secrets = (secret.get_secret_value() for secret in self._secrets)
+        return Redactor(os.urandom(32), (query, *values, *secrets))
 
     @property
     def secure(self) -> bool:
@@ -105,7 +107,12 @@ class Endpoint:
     @property
     def signs(self) -> bool:
         """Whether requests are signed."""
-        return self._key is not None
+        return bool(self._keys)
+
+    @property
+    def signatures(self) -> int:
+        """How many signatures each request has."""
+        return len(self._keys)
 
     def connect(self, network: Network) -> Transport:
         """Return what carries events there; it is to be closed.
@@ -125,13 +132,14 @@ class Endpoint:
             "webhook-id": event["id"],
             "webhook-timestamp": stamp,
         }
-        if self._key is not None:
-            headers["webhook-signature"] = signature(self._key, event["id"], stamp, body)
+        if self._keys:
+            signatures = (signature(key, event["id"], stamp, body) for key in self._keys)
+            headers["webhook-signature"] = " ".join(signatures)
         return Request("POST", self.url, headers, body)
 
 
 class _Guarded:
-    """A transport to a host that may not be looked up as a link-local address: there, clouds keep credentials.
+    """A transport to a host that may not be looked up as an address where clouds keep credentials.
 
     A host that this machine cannot look up is for a proxy to know.
     """
@@ -147,8 +155,8 @@ class _Guarded:
             found = {address[0] for *_, address in self._look_up(host, None)}
         except (OSError, UnicodeError):
             found = set()
-        if refused := sorted(address for address in found if _is_link_local(address.partition("%")[0])):
-            raise NotSentError(f"{host} leads to the link-local address {refused[0]}")
+        if refused := sorted(each for each in found if is_link_local_or_metadata(each.partition("%")[0])):
+            raise NotSentError(f"{host} leads to {refused[0]}, a link-local or metadata address")
         return self._transport.send(request)
 
     def close(self) -> None:
@@ -302,19 +310,11 @@ def _checked_url(url: str) -> str:
         raise UsageError("the webhook URL must not carry a user or password", hint=hint, code="bad-webhook-url")
     if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(f"the webhook URL is plain http to {host}", hint=hint, code="bad-webhook-url")
-    if _is_link_local(host):
-        raise UsageError(f"the webhook URL leads to the link-local address {host}", hint=hint, code="bad-webhook-url")
+    if is_link_local_or_metadata(host):
+        raise UsageError(
+            f"the webhook URL leads to a link-local or metadata address: {host}", hint=hint, code="bad-webhook-url"
+        )
     return url
-
-
-def _is_link_local(host: str) -> bool:
-    try:
-        # The look-up also takes 2852039166, 0xa9fea9fe and the like for addresses.
-        address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
-    except (ValueError, OSError):
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_link_local or (mapped or address).is_unspecified
 
 
 def _key(secret: str) -> bytes:
@@ -324,8 +324,8 @@ def _key(secret: str) -> bytes:
         key = b""
     if len(key) not in _SECRET_BYTES:
         raise UsageError(
-            "the webhook secret is none: it must be whsec_ and 24 to 64 bytes in base64",
-            hint="Set EBRULE_WEBHOOK_SECRET to the secret that the receiver shows.",
+            "invalid webhook secret: it must be whsec_ and 24 to 64 bytes in base64",
+            hint="Set EBRULE_WEBHOOK_SECRET to the receiver's secret, or to several, with one space between them.",
             code="bad-webhook-secret",
         )
     return key

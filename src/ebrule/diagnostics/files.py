@@ -159,7 +159,7 @@ FILES: Final = (
         "ambiguous-scalar",
         "an unquoted value means different things to different readers of YAML",
         "To one reader `on` is true, `012` ten and `1:30` ninety; to another they are text. Write true, the decimal "
-        "number, or quotes.",
+        "number, or quotes. The value of an unquoted ${var:NAME} is read the same way.",
         wrong="name: on",
         right='name: "on"',
     ),
@@ -187,7 +187,8 @@ FILES: Final = (
     Diagnostic(
         "unset-variable",
         "an environment variable is not set, or empty",
-        "A secret that a pipeline does not pass on must not become an empty header. Set it, for validate too.",
+        "A secret that a pipeline does not pass on must not become an empty header. Set it, for validate too, or "
+        "let validate only warn of it with --allow-unset: then a pull request needs no secrets.",
         wrong="$ echo 'name: \"${env:TITLE}\"' | ebrule validate -",
         right="$ echo 'name: \"${env:TITLE}\"' | TITLE=Calls ebrule validate -",
     ),
@@ -216,7 +217,7 @@ FILES: Final = (
     Diagnostic(
         "unknown-substitution",
         "a ${…} is none that ebrule knows",
-        "There are ${env:NAME} and ${keep}. For a literal ${ write $${.",
+        "There are ${env:NAME} for secrets, ${var:NAME} for other values, and ${keep}. For a literal ${ write $${.",
         wrong='description: "${NAME}"',
         right='description: "$${NAME}"',
     ),

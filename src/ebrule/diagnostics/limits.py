@@ -56,7 +56,8 @@ LIMITS: Final = (
     Diagnostic(
         "wrong-type",
         "a value is of another type than its key takes",
-        "Types are strict: text is never taken for a number, nor a number for text. Add or take away quotes.",
+        "Types are strict: text is never taken for a number, nor a number for text. Add or remove quotes. In YAML, an "
+        "unquoted ${var:NAME} that is the whole value has the type of its value, and a quoted one is text.",
         wrong='priority: "50"',
         right="priority: 50",
     ),
@@ -140,6 +141,21 @@ LIMITS: Final = (
         "Targets are known by their id: two of one id could not be told apart.",
         wrong="targets:\n  - id: crm\n  - id: crm",
         right="targets:\n  - id: crm",
+    ),
+    Diagnostic(
+        "bad-header-name",
+        "the name of a header is none that HTTP has",
+        "It is a token of RFC 9110: letters, digits, and some signs, but no space and no colon.",
+        wrong='targets:\n  - id: crm\n    headers: {"X Source": EventBridge}',
+        right="targets:\n  - id: crm\n    headers: {X-Source: EventBridge}",
+    ),
+    Diagnostic(
+        "bad-header-value",
+        "the value of a header contains a control character",
+        "A line break in it would end the header and begin another one. It often comes from a variable whose value "
+        "ends with a line break.",
+        wrong='targets:\n  - id: crm\n    headers: {X-Source: "EventBridge\\nX-Other: 1"}',
+        right='targets:\n  - id: crm\n    headers: {X-Source: "EventBridge", X-Other: "1"}',
     ),
     # Kind trigger.
     Diagnostic(

@@ -292,6 +292,7 @@ class Trial:
     status: int | None = None
     latency_ms: float | None = None
     error: EbruleError | None = None
+    signatures: int = 0
 
 
 def try_endpoint(settings: Settings, *, pace: Pace, hook: Transport | None = None) -> Trial:
@@ -301,7 +302,7 @@ def try_endpoint(settings: Settings, *, pace: Pace, hook: Transport | None = Non
     """
     endpoint = endpoint_of(settings)
     event = make_test_event(pace.clock.now(), settings.webhook_format)
-    trial = Trial(event["id"], endpoint.shown, endpoint.signs)
+    trial = Trial(event["id"], endpoint.shown, endpoint.signs, signatures=endpoint.signatures)
     with contextlib.closing(hook or endpoint.connect(settings.network)) as sender:
         request = endpoint.request(event, pace.clock.now())
         try:

@@ -137,6 +137,8 @@ def _rule_problems(file: RuleFile, rule_id: str, answers: _Answers) -> list[Prob
     if rule is None:
         message = f'{kind.title} "{rule_id}" does not exist in this org, or is not visible to this client'
         return [Problem("unknown-rule", message, ("id",), hint="Correct the id, or look at the region and the kind.")]
+    if file.document.unset:
+        return []  # what an update would make of the rule cannot be known
     try:
         wanted = file.over(rule)
     except InvalidRuleError as error:

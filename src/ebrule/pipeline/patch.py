@@ -62,8 +62,8 @@ def parse_assignments(options: UpdateOptions, environ: Mapping[str, str]) -> tup
 def parse_assignment(text: str, environ: Mapping[str, str], *, is_text: bool = False) -> Assignment:
     """Return what ``PATH=VALUE`` says.
 
-    A value is JSON where it is JSON, unless it ``is_text`` whatever it looks like, and text otherwise; ``${env:NAME}``
-    and ``${keep}`` mean what they mean in a rule file.
+    A value is JSON where it is JSON, unless it ``is_text`` whatever it looks like, and text otherwise; ``${env:NAME}``,
+    ``${var:NAME}`` and ``${keep}`` mean what they mean in a rule file, where quotes make text.
 
     Raises:
         UsageError: this is no ``PATH=VALUE``, or a path that no update can set.
@@ -75,10 +75,13 @@ def parse_assignment(text: str, environ: Mapping[str, str], *, is_text: bool = F
         raise UsageError(f"{option} needs PATH=VALUE", hint=_HINT, code="bad-set")
     if path[0] in _OF_THE_FILE:
         raise UsageError(f"{option} cannot change {path[0]}", hint=f"Use --{_OPTIONS[path[0]]}.", code="bad-set")
-    if is_text or not _is_json(value):
+    quotes_make_text = is_text or _is_json(value)
+    if is_text or not quotes_make_text:
         value = json.dumps(value)
     try:
-        document = parse(f'{{"value": {value}}}', f"{option} {name}", environ=environ)
+        document = parse(
+            f'{{"value": {value}}}', f"{option} {name}", environ=environ, quotes_make_text=quotes_make_text
+        )
     except InvalidRuleError as error:
         problems = [problem._replace(line=None, column=None, path=path) for problem in error.problems]
         raise _wrong(problems, f"{option} {name}") from None

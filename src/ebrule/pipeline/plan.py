@@ -174,7 +174,7 @@ def load_rule(
     Args:
         path: the file; ``-`` is standard input.
         kind: the kind that it must be of; by default what the file says, or ``eventbridge``.
-        environ: where ``${env:NAME}`` looks; by default the process's environment.
+        environ: where ``${env:NAME}`` and ``${var:NAME}`` look; by default the process's environment.
         stdin: what ``-`` reads.
         assignments: values that stand in for those of the file.
         kinds: the kinds of rules by name; by default as the configuration file has them.
@@ -217,8 +217,11 @@ def check_document(
         raise invalid(document.source, placed, the_kind)
     fields = the_kind.fields_of(data)
     wondered = [problem for problem in problems if problem.severity != "error"]
-    warnings = placed_problems(document, wondered + _left_to_the_org(the_kind, fields))
-    return RuleFile(the_kind, document, fields, rule_id, data.get("version"), tuple(warnings), tuple(limits))
+    unknown = {path[0] for path in document.unset}
+    known = {name: value for name, value in fields.items() if name not in unknown}
+    warnings = placed_problems(document, wondered + _left_to_the_org(the_kind, known))
+    rule_id, version = (None if (name,) in document.unset else data.get(name) for name in ("id", "version"))
+    return RuleFile(the_kind, document, fields, rule_id, version, tuple(warnings), tuple(limits))
 
 
 def _left_to_the_org(kind: Kind, fields: Mapping[str, Any]) -> list[Problem]:
@@ -237,15 +240,18 @@ def validate_rule(
     environ: Mapping[str, str] | None = None,
     stdin: IO[bytes] | None = None,
     kinds: Mapping[str, Kind] | None = None,
+    allow_unset: bool = False,
 ) -> Examined:
     """Check a rule file as :func:`load_rule` does, and return what was found instead of raising it.
+
+    With ``allow_unset``, a variable that is not set is a warning; nothing else is reported of a value that needs it.
 
     A file of another kind than ``kind`` has a problem; raises :class:`UsageError` only where ``kind`` is none.
     """
     environ = os.environ if environ is None else environ
     kinds = configured_kinds(environ) if kinds is None else kinds
     try:
-        document = load(path, environ=environ, stdin=stdin, tolerant=True)
+        document = load(path, environ=environ, stdin=stdin, tolerant=True, allow_unset=allow_unset)
         rule_file = check_document(document, kinds, kind=kind)
     except InvalidRuleError as error:
         return Examined(error.source or Source(os.fspath(path)), error.kind or kind, error.problems)
@@ -270,8 +276,9 @@ def placed_problems(document: Document, problems: list[Problem]) -> list[Problem
         is_told = problem.id != "missing-key" and (problem.line, problem.column) in told
         if not may_be_merged_in and not is_told:
             found.append(problem)
-    found.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
-    return [_fit_to_show(document, problem) for problem in found[:MAX_PROBLEMS]]
+    found.sort(key=lambda problem: problem.severity == "warning")  # of too many, the errors are kept
+    kept = sorted(found[:MAX_PROBLEMS], key=lambda problem: (problem.line or 0, problem.column or 0))
+    return [_fit_to_show(document, problem) for problem in kept]
 
 
 _LONGEST_MESSAGE = 500
@@ -307,7 +314,7 @@ def _kind_of(document: Document, kinds: Mapping[str, Kind], wanted: str | None) 
     return kinds[said]
 
 
-_ABOUT_THE_KEY = frozenset({"unknown-key", "too-many-conditions", "expression-too-long"})
+_ABOUT_THE_KEY = frozenset({"unknown-key", "too-many-conditions", "expression-too-long", "bad-header-name"})
 
 
 def located(document: Document, problem: Problem) -> Problem:
@@ -316,7 +323,8 @@ def located(document: Document, problem: Problem) -> Problem:
     if problem.id == "missing-key" and not (isinstance(around, dict) and problem.path[-1] in around):
         return document.locate(problem._replace(path=problem.path[:-1]))._replace(path=problem.path)
     if problem.hint == IN_QUOTES:
-        problem = problem._replace(hint=document.assigned.get(problem.path, IN_QUOTES))
+        as_text = {**document.as_text, **document.assigned}
+        problem = problem._replace(hint=as_text.get(problem.path, IN_QUOTES))
     return document.locate(problem, key=problem.id in _ABOUT_THE_KEY)
 
 

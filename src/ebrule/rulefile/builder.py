@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from math import isinf
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ebrule.errors import Problem, Source
-from ebrule.rulefile.document import KEEP, Document, Keep
+from ebrule.rulefile.document import KEEP, Document
 from ebrule.rulefile.places import Layout, Places
 from ebrule.rulefile.problems import invalid, problem, quoted
+from ebrule.rulefile.scalars import CONSTANTS, clear_ways
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ebrule.rulefile.places import Path, Span
+    from ebrule.rulefile.scalars import Notation
 
 MAX_DEPTH: Final = 20
 MAX_DIGITS: Final = 40
@@ -24,7 +27,8 @@ MAX_FILLED_IN: Final = 256 * 1024
 
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _SUBSTITUTION: Final = re.compile(r"\$\$\{|\$\{(?P<inner>[^{}]*)\}|\$\{")
-_VARIABLE: Final = re.compile(r"env:(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
+_VARIABLE: Final = re.compile(r"(?P<source>env|var):(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
+_PLAIN_ALONE: Final = re.compile(r"\$\{var:(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 _NOTHING: Final = object()
 # What takes the place of half a character, so that the rest can be checked.
 _NO_CHARACTER: Final = "\ufffd"
@@ -54,10 +58,18 @@ class Builder:
 
     A reader calls ``scalar``, ``begin`` and ``end`` with offsets into the text. No piece nests deeper than
     ``MAX_DEPTH``, so that a reader may call itself for each level.
+
+    Args:
+        text: The whole text.
+        name: The file's name.
+        environ: Where variables have their values; if None, ``${`` is text as any other.
+        allow_unset: Whether a variable that is not set is a warning, and not an error.
     """
 
-    def __init__(self, text: str, name: str, environ: Mapping[str, str] | None) -> None:
+    def __init__(self, text: str, name: str, environ: Mapping[str, str] | None, *, allow_unset: bool = False) -> None:
         self.problems: list[Problem] = []
+        self._errors = 0
+        self._allow_unset = allow_unset
         self._text = text
         self._environ = environ or {}
         self._substitutes = environ is not None
@@ -69,13 +81,21 @@ class Builder:
         self._values: dict[Path, Span] = {}
         self._keys: dict[Path, Span] = {}
         self._secrets: set[str] = set()
+        self._as_text: dict[Path, str] = {}
         self._filled_in = 0
         self._is_whole = False
 
     # What a reader tells.
 
-    def scalar(self, value: Any, start: int, end: int) -> None:
-        """A key or a value that is neither a mapping nor a list."""
+    def scalar(self, value: Any, start: int, end: int, notation: Notation | None = None) -> None:
+        """A key or a value that is neither a mapping nor a list.
+
+        Args:
+            value: What it is.
+            start: Where it begins.
+            end: Where it ends.
+            notation: How to read the value of a ``${var:NAME}`` that is all of ``value``; if None, it is text.
+        """
         if start < end:
             self._last_end = end
         if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
@@ -89,7 +109,7 @@ class Builder:
         # A value left empty has no text to point at, but its key has.
         self._values[path] = (start == end and self._keys.get(path)) or (start, end)
         if self._substitutes and isinstance(value, str) and "${" in value:
-            value = self._substitute(value, start, end)
+            value = self._substitute(value, start, end, notation)
         self._add_value(value)
 
     def begin(self, data: dict[str, Any] | list[Any], start: int, end: int) -> None:
@@ -198,17 +218,19 @@ class Builder:
         Raises:
             InvalidRuleError: There are problems.
         """
-        if self.problems and not (tolerant and self._is_whole):
+        if self._errors and not (tolerant and self._is_whole):
             raise invalid(self.problems, self._source)
         secrets = frozenset(self._secrets)
         values, keys = Places(self._layout, self._values), Places(self._layout, self._keys)
-        return Document(self._source, self._root, values, keys, secrets, tuple(self.problems))
+        problems = tuple(self.problems)
+        return Document(self._source, self._root, values, keys, secrets, problems, as_text=self._as_text)
 
     # Putting it together.
 
     def _note(self, found: Problem) -> None:
         self.problems.append(found)
-        if len(self.problems) == MAX_PROBLEMS:
+        self._errors += found.severity == "error"
+        if self._errors == MAX_PROBLEMS:
             raise Stop
 
     def _add_key(self, value: Any, start: int, end: int) -> None:
@@ -234,27 +256,37 @@ class Builder:
             around.data[around.key] = value
             around.key = None
 
-    def _substitute(self, text: str, start: int, end: int) -> str | Keep:
-        """Text with its ``${…}`` filled in."""
+    def _substitute(self, text: str, start: int, end: int, notation: Notation | None) -> Any:
+        """What a text with ``${…}`` stands for: text, or, where one ``${var:NAME}`` is all of it, any single value."""
         if text == KEEP.value:
             return KEEP
+        is_complete = True
 
         def fill(found: re.Match[str]) -> str:
+            nonlocal is_complete
             if found[0] == "$${":
                 return "${"
             if variable := _VARIABLE.fullmatch(found["inner"] or ""):
-                return self._variable(variable["name"], start, end)
+                value = self._variable(variable["name"], found[0], start, end)
+                if value and variable["source"] == "env":
+                    self._secrets.add(value)
+                is_complete &= bool(value)
+                return value
             kind = "misplaced-keep" if found[0] == KEEP.value else "unknown-substitution"
             self.report(kind, start, end, text=quoted(found[0]))
             return found[0]
 
-        return _SUBSTITUTION.sub(fill, text)
+        filled = _SUBSTITUTION.sub(fill, text)
+        alone = _PLAIN_ALONE.fullmatch(text)
+        if alone and notation and is_complete:
+            return self._as_written(alone["name"], filled, notation, start, end)
+        return filled
 
-    def _variable(self, name: str, start: int, end: int) -> str:
-        """The value of an environment variable, noted as a secret."""
+    def _variable(self, name: str, reference: str, start: int, end: int) -> str:
+        """The value of an environment variable; empty where it is not set, which is reported."""
         value = self._environ.get(name)
         if not value:  # what a pipeline gives for a secret that is not there
-            self.report("unset-variable", start, end, name=name)
+            self._note_unset(name, reference, start, end)
             return ""
         if _SURROGATE.search(value):
             self.report("invalid-variable", start, end, name=name)
@@ -262,6 +294,36 @@ class Builder:
         self._filled_in += len(value)
         if self._filled_in > MAX_FILLED_IN:
             self.stop("substitution-too-large", start, end, limit=MAX_FILLED_IN)
-        if value:
-            self._secrets.add(value)
         return value
+
+    def _note_unset(self, name: str, reference: str, start: int, end: int) -> None:
+        place = self._layout.place(start, end)
+        found = problem("unset-variable", path=self.path, place=place, name=name, reference=reference)
+        self._note(found._replace(severity="warning") if self._allow_unset else found)
+
+    def _as_written(self, name: str, value: str, notation: Notation, start: int, end: int) -> Any:
+        """The value of the variable ``name`` as if it stood in the file; blanks around it mean nothing."""
+        text = value.strip(" \t\r\n")
+        if not text:
+            self._note_unset(name, f"${{var:{name}}}", start, end)
+            return ""
+        if text.startswith('"'):
+            return _unquoted(text)
+        kind = notation.kind_of(text)
+        if kind == "text":
+            return text
+        if kind == "ambiguous":
+            subject = f"the value of {name}, {quoted(text)},"
+            self.report("ambiguous-scalar", start, end, subject=subject, hint=clear_ways(text, name))
+            return text
+        self._as_text[self.path] = notation.as_text.format(name=name, text=text)
+        return self.number(text, start, end) if kind == "number" else CONSTANTS[kind]
+
+
+def _unquoted(text: str) -> str:
+    """What a text in double quotes says; the text as it is, where it is not a string in JSON's notation."""
+    try:
+        said = str(json.loads(text))
+    except ValueError:
+        return text
+    return text if _SURROGATE.search(said) else said

@@ -39,6 +39,7 @@ class Document(NamedTuple):
         problems: What is wrong with the text. Something stands in the data for each value that it left unclear.
         assigned: The paths whose values do not come from the text, and have no place in it; for each, how to say that
             the value is text.
+        as_text: What to do to make a value text that has its type from a ``${var:NAME}``, by its path.
     """
 
     source: Source
@@ -48,10 +49,16 @@ class Document(NamedTuple):
     secrets: frozenset[str]
     problems: tuple[Problem, ...] = ()
     assigned: Mapping[Path, str] = MappingProxyType({})
+    as_text: Mapping[Path, str] = MappingProxyType({})
 
     def __repr__(self) -> str:
         """Show nothing of the data, which may hold secrets."""
         return f"Document(source={self.source!r}, problems={self.problems!r})"
+
+    @property
+    def unset(self) -> frozenset[Path]:
+        """The paths of the values that cannot be known, since a variable is not set."""
+        return frozenset(problem.path for problem in self.problems if problem.id == "unset-variable")
 
     def place(self, path: Path, *, key: bool = False) -> Place | None:
         """Where the value at ``path`` stands, or its key.

@@ -6,27 +6,45 @@ import json
 import re
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from ebrule.rulefile.scalars import CONSTANTS, Notation
+
 if TYPE_CHECKING:
     from ebrule.rulefile.builder import Builder
+    from ebrule.rulefile.scalars import Kind
 
 SYNTAX: Final = "json-syntax"
 
 _SPACE: Final = re.compile(r"[ \t\r\n]+")
 _WORD: Final = re.compile(r"[^\s,:\[\]{}\"]+")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
-_CONSTANTS: Final = {"true": True, "false": False, "null": None}
 _NOT_FINITE: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _STRINGS: Final = json.JSONDecoder()
 _STRING_PIECE: Final = re.compile(r'[^"\\\x00-\x1f]+|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}')
 
 
-def read_json(text: str, builder: Builder) -> None:
+def _kind_of(text: str) -> Kind:
+    """What a value is outside of quotes; what JSON does not know there is text."""
+    if text in CONSTANTS:
+        return text  # type: ignore[return-value]  # the kinds are called as JSON spells them
+    return "number" if _NUMBER.fullmatch(text) else "text"
+
+
+# JSON has no unquoted text, so ``"${var:NAME}"`` is the only way to write a number that a variable holds.
+JSON: Final = Notation(_kind_of, 'set {name} to "{text}", with the quotes')
+
+
+def read_json(text: str, builder: Builder, notation: Notation | None = JSON) -> None:
     """Tell a builder what a JSON text holds.
+
+    Args:
+        text: The text.
+        builder: What takes its pieces.
+        notation: As for ``Builder.scalar``.
 
     Raises:
         Stop: The text is not JSON, or the builder has had enough.
     """
-    reader = _Reader(text, builder)
+    reader = _Reader(text, builder, notation)
     reader.value()
     if reader.peek():
         reader.fail("the document has ended, yet more text follows")
@@ -35,9 +53,10 @@ def read_json(text: str, builder: Builder) -> None:
 class _Reader:
     """A position in the text that moves over one value after the other."""
 
-    def __init__(self, text: str, builder: Builder) -> None:
+    def __init__(self, text: str, builder: Builder, notation: Notation | None) -> None:
         self._text = text
         self._builder = builder
+        self._notation = notation
         self._at = 0
 
     def peek(self) -> str:
@@ -100,7 +119,7 @@ class _Reader:
             value, self._at = _STRINGS.raw_decode(self._text, start)
         except json.JSONDecodeError:
             self._stop_at_string(start)
-        self._builder.scalar(value, start, self._at)
+        self._builder.scalar(value, start, self._at, self._notation)
 
     def _stop_at_string(self, start: int) -> NoReturn:
         """Stop at what is wrong with a string that the decoder refuses."""
@@ -119,8 +138,8 @@ class _Reader:
         start, word = self._at, self._next_word()
         end = start + len(word)
         value: object = None
-        if word in _CONSTANTS:
-            value = _CONSTANTS[word]
+        if word in CONSTANTS:
+            value = CONSTANTS[word]
         elif _NUMBER.fullmatch(word):
             value = self._builder.number(word, start, end)
         elif word in _NOT_FINITE:

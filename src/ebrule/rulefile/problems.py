@@ -66,7 +66,7 @@ WORDINGS: Final[dict[str, tuple[str, str]]] = {
         "keep one of the two; the first is at line {line}, column {column}",
     ),
     # Values.
-    "ambiguous-scalar": ("unquoted, {text} means different things to different readers of YAML", "{hint}"),
+    "ambiguous-scalar": ("{subject} means different things to different readers of YAML", "{hint}"),
     "number-too-long": (
         "{text} has more than {limit} digits",
         "write a shorter number, or put it in double quotes if it is text",
@@ -78,7 +78,7 @@ WORDINGS: Final[dict[str, tuple[str, str]]] = {
     "not-a-number": ("{text} is no number that JSON can hold", "write a number, or null"),
     "unset-variable": (
         "the environment variable {name} is not set, or empty",
-        "set {name}, or take ${{env:{name}}} out of the file",
+        "set {name}, or remove {reference} from the file",
     ),
     "invalid-variable": (
         "the environment variable {name} holds bytes that are not UTF-8",
@@ -93,7 +93,7 @@ WORDINGS: Final[dict[str, tuple[str, str]]] = {
         'write "${{keep}}" alone, or "$${{" for a literal "${{"',
     ),
     "unknown-substitution": (
-        "{text} is no substitution: there are ${{env:NAME}} and ${{keep}}",
+        "{text} is no substitution: there are ${{env:NAME}}, ${{var:NAME}} and ${{keep}}",
         'for a literal "${{" write "$${{"',
     ),
 }

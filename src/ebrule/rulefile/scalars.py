@@ -12,9 +12,28 @@ from __future__ import annotations
 import re
 from functools import reduce
 from math import isfinite
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 Kind: TypeAlias = Literal["null", "true", "false", "number", "ambiguous", "text"]
+
+CONSTANTS: Final[Mapping[str, Any]] = {"null": None, "true": True, "false": False}
+"""The values of three kinds, which JSON spells as the kinds are called."""
+
+
+class Notation(NamedTuple):
+    """How a format writes single values.
+
+    Attributes:
+        kind_of: Classifies an unquoted value.
+        as_text: What to do so that the value ``text`` of the variable ``name`` is text.
+    """
+
+    kind_of: Callable[[str], Kind]
+    as_text: str
+
 
 _PLAIN: Final = re.compile(
     r"""
@@ -45,22 +64,33 @@ def kind_of(text: str) -> Kind:
     return "text" if found is None else found.lastgroup  # type: ignore[return-value]  # the names of the groups
 
 
-def clear_ways(text: str) -> str:
-    """How to write an ambiguous scalar clearly: a hint for the user."""
+YAML: Final = Notation(kind_of, 'write "${{var:{name}}}", with the quotes')
+
+
+def clear_ways(text: str, variable: str | None = None) -> str:
+    """How to write an ambiguous scalar clearly: a hint for the user.
+
+    Args:
+        text: The scalar.
+        variable: The name of the environment variable that holds it; None where it stands in the file.
+    """
     word = text.lower()
-    as_text = f'"{text}" for the text'
+    write, as_text = "write", f'"{text}" for the text'
+    if variable:
+        write, as_text = f"set {variable} to", f"{YAML.as_text.format(name=variable)}, for the text"
+    only_text = as_text if variable else f"{write} {as_text}"
     if word in _TRUE_WORDS:
-        return f"write true for the boolean, or {as_text}"
+        return f"{write} true for the boolean, or {as_text}"
     if word in _FALSE_WORDS:
-        return f"write false for the boolean, or {as_text}"
+        return f"{write} false for the boolean, or {as_text}"
     if word in {"=", "<<"}:
-        return f"write {as_text}"
+        return only_text
     if word.endswith(("inf", "nan")) and "x" not in word:
-        return f"a rule holds no infinity and no NaN; write {as_text}, or a number"
+        return f"a rule holds no infinity and no NaN; {only_text}, or a number"
     longest = 40
     if len(text) > longest:
-        return "write the number in plain decimal digits, or put the text in double quotes"
-    return f"write {_decimal(word.replace('_', ''))} for the number, or {as_text}"
+        return f"{write} the number in plain decimal digits, or put {'it' if variable else 'the text'} in double quotes"
+    return f"{write} {_decimal(word.replace('_', ''))} for the number, or {as_text}"
 
 
 def float_text(value: float) -> str:

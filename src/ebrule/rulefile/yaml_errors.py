@@ -33,7 +33,10 @@ class _Explanation(NamedTuple):
 
 
 _TAB: Final = _Explanation("a tab stands where only spaces may", "put spaces in its place")
-_SUBSTITUTION: Final = _Explanation("a ${…} stands unquoted between brackets", 'put the text in double quotes: "${…}"')
+_SUBSTITUTION: Final = _Explanation(
+    "a ${…} stands unquoted between brackets",
+    'for text, put it in double quotes: "${…}"; for a number, write one entry on each line, without brackets',
+)
 _NO_VALUE: Final = _Explanation(
     "a value must stand here", "add the value, or quote the text if it begins with a special character"
 )

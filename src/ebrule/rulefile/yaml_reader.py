@@ -12,7 +12,7 @@ from yaml.scanner import ScannerError
 
 from ebrule.rulefile.builder import Stop
 from ebrule.rulefile.problems import quoted
-from ebrule.rulefile.scalars import clear_ways, kind_of
+from ebrule.rulefile.scalars import CONSTANTS, YAML, clear_ways, kind_of
 from ebrule.rulefile.yaml_errors import beginning, stop_at_error, stop_at_escape
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # one, but neither to YAML 1.2 nor to an editor.
 _UNREADABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _DIRECTIVE: Final = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?[\r\n])*(%[^\r\n]*)")
-
-_CONSTANTS: Final = {"null": None, "true": True, "false": False}
 
 
 def read_yaml(text: str, builder: Builder) -> None:
@@ -44,7 +42,7 @@ def read_yaml(text: str, builder: Builder) -> None:
             _report_properties(event, builder, start, end)
         match event:
             case yaml.ScalarEvent():  # first, since most events are scalars
-                builder.scalar(_meaning(event, builder, start, end), start, end)
+                builder.scalar(_meaning(event, builder, start, end), start, end, None if event.style else YAML)
             case yaml.DocumentStartEvent():
                 documents += 1
                 if documents > 1:
@@ -131,5 +129,5 @@ def _meaning(event: Any, builder: Builder, start: int, end: int) -> Any:
         return builder.number(text, start, end)
     if kind == "ambiguous":
         hint = f"put the key in double quotes: {quoted(text)}" if builder.awaits_key else clear_ways(text)
-        builder.report("ambiguous-scalar", start, end, text=quoted(text)[1:-1], hint=hint)
-    return _CONSTANTS.get(kind, text)
+        builder.report("ambiguous-scalar", start, end, subject=f"unquoted, {quoted(text)[1:-1]}", hint=hint)
+    return CONSTANTS.get(kind, text)

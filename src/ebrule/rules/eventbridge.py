@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 
 from ebrule.errors import Problem
 from ebrule.rules.file_part import FilePart
-from ebrule.rules.kind import Data, Kind, Reference, Shape, id_problems, is_id
+from ebrule.rules.kind import Data, Kind, Path, Reference, Shape, id_problems, is_id
 from ebrule.rules.matching.routing import routing_conditions
 from ebrule.spelling import did_you_mean
 
@@ -146,11 +146,32 @@ def _condition_problems(contract: Contract, conditions: list[Any]) -> list[Probl
     return found
 
 
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")  # a tab may stand in a header's value
+
+
+def _header_problems(headers: Data, path: Path) -> list[Problem]:
+    found = []
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            hint = "A header name has letters, digits, and !#$%&'*+-.^_`|~ only (RFC 9110)."
+            found.append(Problem("bad-header-name", f'"{name}" is not a header name', (*path, name), hint=hint))
+        if isinstance(value, str) and (control := _CONTROL.search(value)):
+            message = f'the value of header "{name}" contains the control character U+{ord(control[0]):04X}'
+            hint = "Remove it, or the line break at the end of the variable that it comes from."
+            found.append(Problem("bad-header-value", message, (*path, name), hint=hint))
+    return found
+
+
 def _target_problems(targets: list[Any]) -> list[Problem]:
     found = []
     first_place: dict[str, int] = {}
     for index, target in enumerate(targets):
-        target_id = target.get("id") if isinstance(target, dict) else None
+        if not isinstance(target, dict):
+            continue
+        target_id, headers = target.get("id"), target.get("headers")
+        if isinstance(headers, dict):
+            found += _header_problems(headers, ("targets", index, "headers"))
         if not isinstance(target_id, str):
             continue
         found += id_problems(target_id, "target", ("targets", index, "id"))

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from ebrule.errors import AccessError, UsageError
 from ebrule.rules.registry import KINDS
 from ebrule.settings.configured import configured_kinds
+from ebrule.settings.credentials import check_credential
 from ebrule.settings.folders import audit_log_of, known_audit_log, known_state_dir, required, state_dir_of
 from ebrule.settings.hosts import REGIONS, SANDBOX, checked_url, domain_of, is_loopback, is_sandbox
 from ebrule.settings.profiles import Profile, find_profile
@@ -226,7 +227,7 @@ class _Place(NamedTuple):
 
 
 class _Credentials(NamedTuple):
-    """Who asks, as it was told; ``source`` and ``names`` (of id and secret) are for messages."""
+    """Who asks, as it was told; ``source`` and ``names`` (of id and secret, as they were given) are for messages."""
 
     source: str
     client_id: str | None = None
@@ -243,6 +244,15 @@ class _Credentials(NamedTuple):
     def to_set(self) -> list[str]:
         """The variables that would make up for what lacks."""
         return self._lacking((_ID[0], _SECRET[0]))
+
+    def check(self) -> None:
+        """Raise :class:`UsageError` for what no org can have given out, naming where it comes from."""
+        if self.access_token:
+            check_credential(self.access_token.get_secret_value(), self.source, is_token=True)
+        secret = self.client_secret.get_secret_value() if self.client_secret else None
+        for name, value in zip(self.names, (self.client_id, secret), strict=True):
+            if value:
+                check_credential(value, name)
 
     def _lacking(self, names: tuple[str, str]) -> list[str]:
         if self.access_token:
@@ -278,15 +288,17 @@ def _place(options: Options, environ: Mapping[str, str], profile: Profile | None
 
 
 def _credentials(options: Options, environ: Mapping[str, str], profile: Profile | None) -> _Credentials:
-    client_id, text, token = _text(_first(environ, *_ID)), _text(_first(environ, *_SECRET)), environ.get(_TOKEN)
-    secret = SecretStr(text) if text else None
+    names = _set_one(environ, _ID), _set_one(environ, _SECRET)
+    client_id, text = (_text(environ.get(name)) for name in names)
+    secret, token = SecretStr(text) if text else None, environ.get(_TOKEN)
     if options.client_id or options.client_secret:
+        names = "client_id" if options.client_id else names[0], "client_secret" if options.client_secret else names[1]
         client_id = options.client_id or client_id or (profile.client_id if profile else None)
-        return _Credentials("the client's id and secret", client_id, options.client_secret or secret)
+        return _Credentials("the client's id and secret", client_id, options.client_secret or secret, names=names)
     if token:
         return _Credentials(_TOKEN, access_token=SecretStr(token))
     if client_id or secret or profile is None:
-        return _Credentials(f"{_ID[0]} and {_SECRET[0]}", client_id, secret)
+        return _Credentials(f"{_ID[0]} and {_SECRET[0]}", client_id, secret, names=names)
     if profile.access_token:
         return _Credentials(f"the access_token of {profile}", access_token=profile.access_token)
     names = ("client_id", "client_secret")
@@ -325,13 +337,9 @@ def _org(
         raise
 
     name = _name_of(api_url, options.region)
+    who.check()
     reason, hint = None, ""
-    if who.access_token:
-        token = who.access_token.get_secret_value()
-        if not token.isascii() or not token.isprintable() or " " in token:
-            reason = f"{who.source} holds a character that no token has"
-            hint = "Look for a line break at its end."
-    elif who.absent and profile and who.source == str(profile):
+    if who.absent and profile and who.source == str(profile):
         reason = f"{profile} has no {' and no '.join(who.absent)}"
         hint = "A profile needs client_id and client_secret, or an access_token; a login in a browser will not do."
         if options.profile and not _credentials(Options(), environ, None).absent:
@@ -386,6 +394,11 @@ def _name_of(api_url: str, region: str | None) -> str:
     host = urlsplit(api_url).netloc
     by_host = {f"api.{domain}": name for name, domain in REGIONS.items()}
     return by_host.get(host) or (SANDBOX if is_sandbox(region) else host)
+
+
+def _set_one(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
+    """Return the first of these variables that is set; the first of all where none is."""
+    return next((name for name in names if environ.get(name)), names[0])
 
 
 def _first(environ: Mapping[str, str], *names: str) -> str | None:

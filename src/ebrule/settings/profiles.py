@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import SecretStr
 
 from ebrule.errors import UsageError
+from ebrule.settings.credentials import check_credential
 from ebrule.settings.folders import expanded, own_folder
 from ebrule.spelling import nearest
 
@@ -35,6 +36,7 @@ KINDS_TABLE = "kinds"
 _GC_NAMES = {"environment": "region", "client_credentials": "client_id"}
 _OWN_NAMES = ("region", "api_url", "login_url", "client_id", "client_secret", "access_token")
 _SECRETS = frozenset({"client_secret", "access_token"})
+_CREDENTIALS = _SECRETS | {"client_id"}
 _MAX_BYTES = 1024 * 1024
 # What a shell's <(command) hands over: somebody is writing to it.
 _PROCESS_SUBSTITUTION = re.compile(r"/(?:dev|proc/self)/fd/[0-9]+")
@@ -92,6 +94,8 @@ class _File(NamedTuple):
                     f"{self.path}: {key} of profile {name!r} must be text", hint="Put it in quotes.", code="bad-config"
                 )
             setting = _GC_NAMES.get(key, key)
+            if value and setting in _CREDENTIALS:
+                check_credential(value, f"{self.path}: {key} of profile {name!r}", is_token=setting == "access_token")
             if value:
                 values[setting] = SecretStr(value) if setting in _SECRETS else value
         return Profile(name, self.path, self.is_exposed, **values)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import ebrule.redaction
+import ebrule
 from ebrule.errors import LedgerError
 from ebrule.redaction import Redactor, each_text, is_sensitive, load_key, present_key
 
@@ -427,7 +427,7 @@ from ebrule.redaction import load_key
 sys.stdin.read()
 print(load_key(Path(sys.argv[1])).hex())
 """
-    source = str(Path(ebrule.redaction.__file__).parents[1])
+    source = str(Path(ebrule.__file__).parents[1])
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", script, tmp_path / "state"],

@@ -70,15 +70,10 @@ def run(command: ShowCommand, screen: Screen) -> int:
 
 def _redactor(settings: Settings, session: Session, kind: Kind, rule: Rule) -> Redactor:
     """Return what takes out of a rule also what the ledger's last update of it knew as a secret."""
-    from secrets import token_bytes
-
     from ebrule.core.audit import AuditLog
-    from ebrule.redaction import Redactor, present_key
+    from ebrule.redaction import Redactor, redaction_key_at_hand
 
-    key = present_key(settings.state_dir)
-    redactor = Redactor(key or token_bytes(32), session.tokens.credentials)
-    if key is None:
-        return redactor
+    redactor = Redactor(redaction_key_at_hand(settings), settings.secrets | session.tokens.credentials)
     ledger = AuditLog(settings.audit_log, now=session.pace.clock.now, check_stop=session.pace.check)
     last = ledger.last_applied(rule.id, kind.name, region=session.org.name)
     return redactor.knowing(last and last.data, rule.data)

@@ -20,7 +20,6 @@ from ebrule.errors import (
     Source,
     UnknownOutcomeError,
 )
-from ebrule.redaction import is_sensitive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,12 +180,8 @@ def redact_error(redactor: Redactor, error: EbruleError) -> None:
 
 def redacted_overlap(redactor: Redactor, overlap: Overlap) -> Overlap:
     """Return an overlap without its secrets."""
-    # The key of a target may look like an element of a list, brackets and all.
-    _, inside, key = overlap.path.rpartition("].")
-    values = overlap._asdict()
-    if inside and is_sensitive(key):
-        return Overlap(**{**redactor.data({key: values})[key], "path": overlap.path})
-    return Overlap(**redactor.data(values))
+    path, *sides = overlap
+    return Overlap(redactor.text(path), *(redactor.at(path, side) for side in sides))
 
 
 class Operation:

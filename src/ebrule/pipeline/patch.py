@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.core.validator import check_rule, path_text, writable
 from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
-from ebrule.redaction import without_secrets
+from ebrule.redaction import Places, without_secrets
 from ebrule.rulefile import KEEP, MAX_DEPTH, parse
 from ebrule.rules.changes import overlay
 
@@ -29,12 +29,16 @@ _HINT = "A path looks like priority, targets[crm].url or conditions[0].value."
 
 
 class Assignment(NamedTuple):
-    """What is to stand at a path; ``secrets`` is what the environment put into it, ``typed`` the path as text."""
+    """What is to stand at a path; ``secrets`` is what the environment put into it, ``typed`` the path as text.
+
+    ``from_environ`` is where in the value it did, and what was typed there.
+    """
 
     path: tuple[str, ...]
     value: Any
     secrets: frozenset[str]
     typed: str
+    from_environ: Mapping[Path, str] = {}
 
 
 def parse_assignment(text: str, environ: Mapping[str, str]) -> Assignment:
@@ -64,7 +68,8 @@ def parse_assignment(text: str, environ: Mapping[str, str]) -> Assignment:
     except InvalidRuleError as error:
         problems = [problem._replace(line=None, column=None, path=path) for problem in error.problems]
         raise _wrong(problems, f"--set {name}") from None
-    return Assignment(path, document.data["value"], document.secrets, name)
+    from_environ = {place[1:]: text for place, text in document.from_environ.items()}
+    return Assignment(path, document.data["value"], document.secrets, name, from_environ)
 
 
 _OPTIONS = {"kind": "kind", "id": "rule-id", "version": "expect-version"}
@@ -87,16 +92,52 @@ def patched(document: Document, shape: Shape, assignments: Iterable[Assignment])
         InvalidRuleError: a path leads nowhere.
     """
     data, paths, secrets = deepcopy(document.data), set(document.assigned), set(document.secrets)
+    from_environ = dict(document.from_environ)
     for assignment in assignments:
         try:
             path = assign(data, shape, assignment)
         except InvalidRuleError as error:
-            error.problems = tuple(without_secrets(problem, document.secrets) for problem in error.problems)
+            error.problems = tuple(without_secrets(each, document.secrets, document.places) for each in error.problems)
             raise
         # Where a list lost an element, the others no longer stand where the text has them.
         paths.add(path[:-1] if assignment.value is None and isinstance(path[-1], int) else path)
         secrets |= assignment.secrets
-    return document._replace(data=data, assigned=frozenset(paths), secrets=frozenset(secrets))
+        from_environ = _with(from_environ, path, assignment)
+    return document._replace(
+        data=data, assigned=frozenset(paths), secrets=frozenset(secrets), from_environ=from_environ
+    )
+
+
+def _with(from_environ: Mapping[Path, str], path: Path, assignment: Assignment) -> dict[Path, str]:
+    """Return where ``${env:…}`` stands after an assignment, whose value stands at ``path`` now."""
+    *around, at = path
+    depth, found = len(around), {}
+    for place, text in from_environ.items():
+        if place[: depth + 1] == path:
+            continue
+        index = place[depth] if place[:depth] == tuple(around) else None
+        if assignment.value is None and isinstance(at, int) and isinstance(index, int) and index > at:
+            moved = (*around, index - 1, *place[depth + 1 :])  # the list lost an element
+            found[moved] = text
+        else:
+            found[place] = text
+    return found | {(*path, *place): text for place, text in assignment.from_environ.items()}
+
+
+def places_of(assignments: Iterable[Assignment]) -> Places:
+    """Return the places of secrets in assignments, whose paths are as they were typed."""
+    said: dict[str, Any] = {}
+    from_environ: dict[Path, str] = {}
+    for assignment in assignments:
+        *around, name = assignment.path
+        parts = said
+        for step in around:
+            if not isinstance(parts.get(step), dict):
+                parts[step] = {}
+            parts = parts[step]
+        parts[name] = deepcopy(assignment.value)
+        from_environ = _with(from_environ, assignment.path, assignment)
+    return Places.of(said, from_environ)
 
 
 _SOURCE = Source(SET)
@@ -118,6 +159,11 @@ class Patch(NamedTuple):
     def secrets(self) -> frozenset[str]:
         """What the environment put into the values."""
         return frozenset().union(*(assignment.secrets for assignment in self.assignments))
+
+    @property
+    def places(self) -> Places:
+        """Where it did."""
+        return places_of(self.assignments)
 
     def placed(self, problem: Problem) -> Problem:
         """Return the problem as it is: there is no text to point into."""
@@ -153,8 +199,8 @@ def laid_over(kind: Kind, content: Data, present: Data, assignments: Sequence[As
     touched = {assignment.path[0] for assignment in assignments if assignment.value is not KEEP}
     problems = [problem for problem in check_rule(kind, said) if problem.path[:1] and problem.path[0] in touched]
     if any(problem.severity == "error" for problem in problems):
-        secrets = frozenset[str]().union(*(assignment.secrets for assignment in assignments))
-        raise _wrong([without_secrets(problem, secrets) for problem in problems], SET)
+        secrets, places = frozenset[str]().union(*(each.secrets for each in assignments)), places_of(assignments)
+        raise _wrong([without_secrets(problem, secrets, places) for problem in problems], SET)
     return whole
 
 

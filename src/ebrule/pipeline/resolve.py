@@ -18,7 +18,7 @@ from ebrule.core.failures import wait
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.webhook import Event, make_event
 from ebrule.errors import LedgerError, RuleNotFoundError
-from ebrule.redaction import Redactor, load_key
+from ebrule.redaction import Redactor, redaction_key
 from ebrule.rules.changes import equal, holds
 from ebrule.rules.kind import Rule, is_id
 
@@ -73,7 +73,7 @@ def resolve(settings: Settings, *, pace: Pace, transport: Transport | None = Non
         open_intents = ledger.open_intents()
         if not open_intents:
             return []
-        redactor = Redactor(load_key(settings.state_dir))
+        redactor = Redactor(redaction_key(settings))
         with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
             resolver = _Resolver(
                 ledger, seen, session, kinds=settings.kinds, pace=pace, redactor=redactor, org=org.name

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ebrule.core.audit import AuditLog
 from ebrule.core.pace import Pace
 from ebrule.errors import InvalidRuleError, LedgerError, Problem, Source, UsageError
-from ebrule.pipeline.patch import laid_over, parse_assignment
+from ebrule.pipeline.patch import laid_over, parse_assignment, places_of
 from ebrule.pipeline.run import Run
-from ebrule.redaction import Redactor, holds_redacted, present_key
+from ebrule.redaction import Redactor, holds_redacted, present_redaction_key
 from ebrule.rules.kind import Kind, checked_id
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ebrule.pipeline.operation import UpdateResult
     from ebrule.pipeline.options import UpdateOptions
     from ebrule.pipeline.patch import Assignment
+    from ebrule.redaction import Places
     from ebrule.rules.kind import Rule
     from ebrule.settings import Settings
 
@@ -51,6 +52,11 @@ class Recorded:
     def secrets(self) -> frozenset[str]:
         """What the environment put into the assignments."""
         return frozenset().union(*(assignment.secrets for assignment in self.assignments))
+
+    @property
+    def places(self) -> Places:
+        """Where it did."""
+        return places_of(self.assignments)
 
     def placed(self, problem: Problem) -> Problem:
         """Return the problem as it is: there is no text to point into."""
@@ -173,7 +179,7 @@ def _load(
         rule_id,
         None if options.expect_version is not None else last.version,
         state.data,
-        Redactor(present_key(settings.state_dir) or b""),
+        Redactor(present_redaction_key(settings) or b""),
         tuple(parse_assignment(text, environ) for text in options.assignments),
         Source(f"version {version} in the ledger"),
     )

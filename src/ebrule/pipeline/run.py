@@ -7,7 +7,6 @@ read beside the GET.
 from __future__ import annotations
 
 import contextlib
-import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,7 +34,7 @@ from ebrule.pipeline.compare import compare
 from ebrule.pipeline.history import History
 from ebrule.pipeline.operation import Operation, UpdateResult, redact_error, redacted_overlap
 from ebrule.pipeline.plan import Desired, Plan, invalid
-from ebrule.redaction import Redactor, load_key, present_key
+from ebrule.redaction import Redactor, redaction_key, redaction_key_at_hand
 from ebrule.rules.changes import Change, diff
 from ebrule.rules.kind import Rule, checked_id
 
@@ -89,7 +88,9 @@ class Run:
         self.endpoint: Endpoint | None = None
         self.hook: Transport | None = None
         if settings.webhook_url and options.announce:
-            self.endpoint = Endpoint(settings.webhook_url, settings.webhook_secret)
+            self.endpoint = Endpoint(
+                settings.webhook_url, settings.webhook_secret, key=partial(redaction_key_at_hand, settings)
+            )
         if self.endpoint and not options.dry_run:
             # Made now: certificates that cannot be read must be found before anything is sent.
             self.hook = self._open.enter_context(contextlib.closing(self.endpoint.connect(settings.network)))
@@ -121,7 +122,7 @@ class Run:
         return self.result
 
     def _plan(self, load: Callable[[], Desired]) -> None:
-        self.key = present_key(self.settings.state_dir) or secrets.token_bytes(32)
+        self.key = redaction_key_at_hand(self.settings)
         try:
             desired = self._load(load)
             with self._session() as session:
@@ -135,8 +136,8 @@ class Run:
 
     def _update(self, load: Callable[[], Desired]) -> None:
         self.ledger.prepare()
-        self.key = load_key(self.settings.state_dir)
-        self.redactor = Redactor(self.key)
+        self.key = redaction_key(self.settings)
+        self.redactor = Redactor(self.key, self.settings.secrets)
         operation = Operation(self.ledger, self.result, self.pace)
         with self.ledger.running(operation.id):
             try:
@@ -181,7 +182,7 @@ class Run:
         except OutOfTimeError:
             raise too_late("the rule file could not be read") from None
         self.desired = desired
-        self.redactor = Redactor(self.key, desired.secrets)
+        self.redactor = Redactor(self.key, desired.secrets | self.settings.secrets, places=desired.places)
         result = self.result
         result.kind, result.source, result.warnings = desired.kind.name, desired.source, desired.warnings
         file = desired.source.name
@@ -234,8 +235,10 @@ class Run:
         base, self.last, *found = session.patience.read_all(reads)
         result.base_version = result.version = base.version
         # What an earlier run knew as a secret stays one, though this one reads it from the org.
-        known = Redactor(self.key, desired.secrets | session.tokens.credentials)
-        self.redactor = known.knowing([desired.recorded, self.last and self.last.data], base.data)
+        known = desired.secrets | self.settings.secrets | session.tokens.credentials
+        self.redactor = Redactor(self.key, known, places=desired.places).knowing(
+            [desired.recorded, self.last and self.last.data], base.data
+        )
         _raise_any(desired, found)
         result.rule_name = self._name_of(base)
         compared = compare(desired, base, self.options, history)
@@ -258,7 +261,7 @@ class Run:
         return [each for each in kind.references(fields, rule_id) if path_text(each.path) not in kind.immutable]
 
     def _name_of(self, rule: Rule) -> str:
-        return self.redactor.text(str(rule.data.get("name") or ""))
+        return str(self.redactor.data({"name": rule.data.get("name") or ""})["name"])
 
     def _changes(self, kind: Kind, before: Data, after: Data) -> list[Change]:
         return diff(kind.shape, self.redactor.data(before), self.redactor.data(after))

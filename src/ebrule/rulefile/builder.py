@@ -65,6 +65,7 @@ class Builder:
         self._values: dict[Path, Span] = {}
         self._keys: dict[Path, Span] = {}
         self._secrets: set[str] = set()
+        self._from_environ: dict[Path, str] = {}
         self._filled_in = 0
         self._is_whole = False
 
@@ -193,7 +194,8 @@ class Builder:
             raise invalid(self.problems, self._source)
         secrets = frozenset(self._secrets)
         values, keys = Places(self._layout, self._values), Places(self._layout, self._keys)
-        return Document(self._source, self._root, values, keys, secrets, tuple(self.problems))
+        problems, from_environ = tuple(self.problems), self._from_environ
+        return Document(self._source, self._root, values, keys, secrets, problems, from_environ=from_environ)
 
     # Putting it together.
 
@@ -234,6 +236,7 @@ class Builder:
             if found[0] == "$${":
                 return "${"
             if variable := _VARIABLE.fullmatch(found["inner"] or ""):
+                self._from_environ[self.path] = text
                 return self._variable(variable["name"], start, end)
             kind = "misplaced-keep" if found[0] == KEEP.value else "unknown-substitution"
             self.report(kind, start, end, text=quoted(found[0]))

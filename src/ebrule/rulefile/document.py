@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ebrule.redaction import Places
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,6 +39,7 @@ class Document(NamedTuple):
         secrets: The values that ``${env:…}`` put in. They must never be shown.
         problems: What is wrong with the text. Something stands in the data for each value that it left unclear.
         assigned: The paths whose values do not come from the text, and have no place in it.
+        from_environ: What the text says, by the path, where it says ``${env:…}``.
     """
 
     source: Source
@@ -46,10 +49,16 @@ class Document(NamedTuple):
     secrets: frozenset[str]
     problems: tuple[Problem, ...] = ()
     assigned: frozenset[Path] = frozenset()
+    from_environ: Mapping[Path, str] = {}
 
     def __repr__(self) -> str:
         """Show nothing of the data, which may hold secrets."""
         return f"Document(source={self.source!r}, problems={self.problems!r})"
+
+    @property
+    def places(self) -> Places:
+        """Where secrets stand in the data."""
+        return Places.of(self.data, self.from_environ)
 
     def place(self, path: Path, *, key: bool = False) -> Place | None:
         """Where the value at ``path`` stands, or its key.

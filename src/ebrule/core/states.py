@@ -15,7 +15,8 @@ _APPLIED_RESULTS = ("updated", "rolled_back")
 class KnownState(NamedTuple):
     """A rule as the ledger saw it: ``data`` is the body of ``version``, with secrets redacted.
 
-    ``base_version`` is the one that the operation which tells of it began with.
+    ``base_version`` is the one that the operation which tells of it began with. ``key_id`` tells the key of the digests
+    that stand for secrets; earlier records do not say it.
     """
 
     version: int
@@ -23,6 +24,7 @@ class KnownState(NamedTuple):
     data: dict[str, Any]
     operation_id: str
     timestamp: str
+    key_id: str | None = None
 
 
 def last_applied(history: Iterable[Record], region: str | None) -> KnownState | None:
@@ -91,4 +93,6 @@ def _state(intent: Record, version: int, side: str) -> KnownState | None:
     base = intent.get("base_version")
     if not isinstance(data, dict) or not isinstance(base, int):
         return None
-    return KnownState(version, base, data, intent["operation_id"], intent["timestamp"])
+    key_id = intent.get("key_id")
+    key_id = key_id if isinstance(key_id, str) else None
+    return KnownState(version, base, data, intent["operation_id"], intent["timestamp"], key_id)

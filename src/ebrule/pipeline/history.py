@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ebrule.redaction import aligned
 from ebrule.rules.changes import diff
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ class History:
             return None
         shape, redacted = self._kind.shape, self._redactor.data
         present = self._kind.content(plan.base.data)
-        theirs = diff(shape, redacted(self._redactor.restore(last.data, present)), redacted(present))
+        known = redacted(self._redactor.restore(last.data, present))
+        if not self._redactor.key.made(last.key_id):
+            known = aligned(known, redacted(present))  # whether a secret has changed cannot be told
+        theirs = diff(shape, known, redacted(present))
         ours = {_unit(change) for change in diff(shape, redacted(present), redacted(plan.wanted))}
         return Drift(
             last.version,

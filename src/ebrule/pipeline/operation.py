@@ -20,6 +20,7 @@ from ebrule.errors import (
     Source,
     UnknownOutcomeError,
 )
+from ebrule.redaction import with_key_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from ebrule.core.webhook import Endpoint, Event, Try
     from ebrule.errors import Problem
     from ebrule.pipeline.history import Drift
-    from ebrule.redaction import Redactor
+    from ebrule.redaction import Key, Redactor
     from ebrule.rules.changes import Change
     from ebrule.rules.kind import Data
 
@@ -195,7 +196,7 @@ class Operation:
         pace: the run's time.
 
     ``facts`` is what each intent says of the run: ``actor``, ``region``, ``reason``, ``tool_version``; without an
-    intent, the outcome says it.
+    intent, the outcome says it. ``key`` is the key of the digests in the records.
     """
 
     def __init__(self, ledger: AuditLog, result: UpdateResult, pace: Pace) -> None:
@@ -203,6 +204,7 @@ class Operation:
         self._ledger = ledger
         self._result = result
         self.facts: Mapping[str, Any] = {}
+        self.key: Key | None = None
         self._has_intent = False
         self._pace = pace
         result.audit_log, result.operation_id, result.head = ledger.path, self.id, ledger.head()
@@ -274,4 +276,5 @@ class Operation:
 
     def _append(self, record_type: str, **fields: Any) -> None:
         result = self._result
+        fields = with_key_id(fields, self.key) if self.key else fields
         result.head = self._ledger.append(record_type, self.id, rule_id=result.rule_id, kind=result.kind, **fields)

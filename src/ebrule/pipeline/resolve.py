@@ -18,7 +18,7 @@ from ebrule.core.failures import wait
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.webhook import Event, make_event
 from ebrule.errors import LedgerError, RuleNotFoundError
-from ebrule.redaction import Redactor, redaction_key
+from ebrule.redaction import Redactor, redaction_key, with_key_id
 from ebrule.rules.changes import equal, holds
 from ebrule.rules.kind import Rule, is_id
 
@@ -137,7 +137,7 @@ class _Resolver:
                 version=finding.version,
                 seen_version=present.version,
                 reason=finding.reason,
-                event=self._event(kind, intent, finding, present),
+                **with_key_id({"event": self._event(kind, intent, finding, present)}, self._redactor.key),
             )
         return finding
 

@@ -47,6 +47,7 @@ class Recorded:
     source: Source
     fields: Mapping[str, Any] | None = None
     warnings: tuple[Problem, ...] = ()
+    key_id: str | None = None
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -77,8 +78,16 @@ class Recorded:
         content = laid_over(kind, content, present, self.assignments)
         missing = [_missing(path) for path in _redacted_paths(kind, content)]
         if missing:
-            raise InvalidRuleError("a secret is not known any more. Nothing was sent.", missing, source=self.source)
+            hint = None if self.redactor.key.made(self.key_id) else _OTHER_KEY
+            message = "a secret is not known any more. Nothing was sent."
+            raise InvalidRuleError(message, missing, source=self.source, hint=hint)
         return content
+
+
+_OTHER_KEY = (
+    "These digests were made with another key, so they cannot be compared with what the org has. "
+    "Set EBRULE_REDACTION_KEY to that key."
+)
 
 
 def _missing(path: str) -> Problem:
@@ -182,6 +191,7 @@ def _load(
         Redactor(present_redaction_key(settings) or b""),
         tuple(parse_assignment(text, environ) for text in options.assignments),
         Source(f"version {version} in the ledger"),
+        key_id=state.key_id,
     )
 
 

@@ -139,6 +139,7 @@ class Run:
         self.key = redaction_key(self.settings)
         self.redactor = Redactor(self.key, self.settings.secrets)
         operation = Operation(self.ledger, self.result, self.pace)
+        operation.key = self.redactor.key
         with self.ledger.running(operation.id):
             try:
                 operation.facts = self._facts()

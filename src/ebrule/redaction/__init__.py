@@ -12,7 +12,7 @@ from ebrule.redaction.keys import (
 )
 from ebrule.redaction.names import is_sensitive
 from ebrule.redaction.places import Place, Places
-from ebrule.redaction.redactor import Redactor, aligned, each_text, holds_redacted, without_secrets
+from ebrule.redaction.redactor import Redactor, aligned, each_text, holds_redacted, with_key_id, without_secrets
 from ebrule.redaction.urls import capability_in, shown_url
 
 __all__ = [
@@ -31,5 +31,6 @@ __all__ = [
     "redaction_key",
     "redaction_key_at_hand",
     "shown_url",
+    "with_key_id",
     "without_secrets",
 ]

@@ -39,9 +39,8 @@ class Element(NamedTuple):
     parts: Mapping[str, Any]
     others: frozenset[str]
 
-    def found_in(self, items: Sequence[Any]) -> list[int]:
-        """Return the indexes of the elements that may be meant."""
-        names = [_name_of(item) for item in items]
+    def found_in(self, items: Sequence[Any], names: Sequence[str]) -> list[int]:
+        """Return the indexes of the elements that may be meant; ``names`` is what each is known by."""
         free = [at for at, name in enumerate(names) if name not in self.others]
         return [at for at in free if self._is(items[at], names[at])] or free
 
@@ -104,32 +103,32 @@ class Place(NamedTuple):
         is_way = isinstance(step, Element) or step.casefold() == name.casefold()
         return self._replace(steps=self.steps[1:]) if is_way else None
 
-    def into(self, items: Sequence[Any]) -> Iterator[tuple[int, Place]]:
-        """Yield the index of each element of a list that the way leads to, with what is left of it."""
+    def into(self, items: Sequence[Any], names: Sequence[str]) -> tuple[Iterable[int], Place]:
+        """Return the indexes of the elements of a list that the way leads to, and what is left of it."""
         step = self.steps[0] if self.steps else None
         left = self._replace(steps=self.steps[1:])
         if isinstance(step, Element):
-            found = step.found_in(items)
-        elif step is None:
-            found = list(range(len(items)))
-        elif any(isinstance(item, Mapping) and _ID in item for item in items) or step.isdecimal():
-            found = [at for at, item in enumerate(items) if step == str(at) or _name_of(item) == _named(step)]
-        else:  # the file has a mapping there, and the org a list
-            found, left = list(range(len(items))), self._replace(steps=())
-        return ((at, left) for at in found)
+            return step.found_in(items, names), left
+        if step is None:
+            return range(len(items)), self
+        if step.isdecimal() or any(isinstance(item, Mapping) and _ID in item for item in items):
+            return [at for at, name in enumerate(names) if step == str(at) or name == _named(step)], left
+        return range(len(items)), self._replace(steps=())  # the file has a mapping there, and the org a list
 
 
-def behind(places: Iterable[Place], name: str) -> tuple[Place, ...]:
+def behind(places: Iterable[Place], name: str) -> list[Place]:
     """Return the ways that lead on behind an entry of a mapping."""
-    return tuple(left for place in places if (left := place.through(name)) is not None)
+    return [left for place in places if (left := place.through(name)) is not None]
 
 
-def within(places: Iterable[Place], items: Sequence[Any]) -> list[tuple[Place, ...]]:
+def within(places: Iterable[Place], items: Sequence[Any]) -> list[list[Place]]:
     """Return for each element of a list the ways that lead on into it."""
-    found: list[tuple[Place, ...]] = [()] * len(items)
+    found: list[list[Place]] = [[] for _ in items]
+    names = [_name_of(item) for item in items]
     for place in places:
-        for at, left in place.into(items):
-            found[at] += (left,)
+        indexes, left = place.into(items, names)
+        for at in indexes:
+            found[at].append(left)
     return found
 
 
@@ -149,10 +148,10 @@ class Places(NamedTuple):
     @classmethod
     def of(cls, said: Any, written: Mapping[Path, str]) -> Places:
         """Return the places in what is said."""
-        return cls((), said, written).also(places_in(said, written))
+        return cls(tuple(places_in(said, written)), said, written)
 
     def also(self, places: Iterable[Place]) -> Places:
-        """Return these places and others."""
+        """Return these places and others, of which something may be plainly said now."""
         known = list(self.known)
         for place in places:
             plain = tuple(value for path, value in _values_at(self.said, (place,)) if path not in self.written)
@@ -237,7 +236,7 @@ def _named(name: str) -> str:
     return f"{_ID} {name}"
 
 
-def _values_at(data: Any, places: tuple[Place, ...], path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def _values_at(data: Any, places: Sequence[Place], path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield what stands at places, leaf by leaf, and its path."""
     if not places or data is None:
         return

@@ -24,7 +24,7 @@ from ebrule.redaction.urls import IN_TEXT, Grammar, grammar_of, without_secret_p
 from ebrule.redaction.vocabulary import WORDS, is_rare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ebrule.errors import Problem
 
@@ -147,7 +147,7 @@ class Redactor:
                     originals[shown] = value
         return _replaced(recorded, originals)
 
-    def _walk(self, data: Any, places: tuple[Place, ...]) -> Any:
+    def _walk(self, data: Any, places: Sequence[Place]) -> Any:
         if isinstance(data, Mapping):
             hidden = _hidden_names(data)
             return {
@@ -158,8 +158,8 @@ class Redactor:
             if not places:
                 return [self._walk(item, ()) for item in data]
             return [self._walk(item, left) for item, left in zip(data, within(places, data), strict=True)]
-        if data is not None and (hiding := [place for place in places if place.hides(data)]):
-            return self._placed(_text(data), hiding[0])
+        if data is not None and (place := next((each for each in places if each.hides(data)), None)):
+            return self._placed(_text(data), place)
         return self._string(data) if isinstance(data, str) else data
 
     def _leaves(self, data: Any) -> Any:
@@ -297,6 +297,12 @@ def each_text(data: Any, hide: Callable[[str], str]) -> Any:
 def holds_redacted(text: str) -> bool:
     """Whether a secret, or a part of a URL, has been taken out of this text."""
     return DIGEST.search(text) is not None
+
+
+def with_key_id(fields: Mapping[str, Any], key: Key) -> dict[str, Any]:
+    """Return the fields of a record with ``key_id``, which tells the key of its digests, where it has any."""
+    holds_any = any(holds_redacted(text) for text in _strings(fields))
+    return {**fields, "key_id": key.id} if holds_any else dict(fields)
 
 
 def without_secrets(problem: Problem, secrets: Iterable[str], places: Places = NOWHERE) -> Problem:

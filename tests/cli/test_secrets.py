@@ -214,3 +214,144 @@ def test_a_case_does_not_show_a_short_value(offline: CommandLine) -> None:
 
     assert (3, True) == (ran.code, 'equals "redacted:' in ran.out)
     assert ('equals "call"' in ran.out, 'equals "e"' in ran.out) == (True, False)
+
+
+# --- what only the run knows ------------------------------------------------------------------------------
+
+
+def test_credentials_in_the_reason_are_hidden(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """A client's secret, a token, a webhook's secret or the key itself that got into ``--reason`` is not recorded."""
+    client_secret, token = ebrule.environ["GENESYSCLOUD_OAUTHCLIENT_SECRET"], sandbox.token()
+    signing = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    update = ("update", "--rule-id", "demo-rule", "--reason", f"{client_secret} and {token}, {signing}, {KEY}")
+    ebrule.environ |= {"EBRULE_WEBHOOK_SECRET": signing, "EBRULE_REDACTION_KEY": KEY}
+    runs = [ebrule(*update, "--set", "priority=3"), ebrule(*update, "--set", "priority=99999")]
+    ebrule.environ["GENESYSCLOUD_ACCESS_TOKEN"] = token
+    runs += [ebrule(*update, "--set", "priority=4"), ebrule("audit", "show", "--changes")]
+    said = everything(ebrule, *runs)
+
+    assert [0, 3, 0, 0] == [ran.code for ran in runs]
+    assert not [secret for secret in (signing, KEY) if secret in said]
+    assert not [secret for secret in (client_secret,) if secret in json.dumps(ebrule.records()[:3])]
+    assert not [secret for secret in (token,) if secret in json.dumps(ebrule.records()[3:])]
+
+
+@pytest.mark.parametrize(
+    "path", ["/services/T024BE7LD/B0345ABCD/x7Kq2mZp9LwR4vTn8YcD1sGh", "/hooks/catch/1234567/o1bc2de"]
+)
+def test_a_receivers_path_that_is_a_capability_is_nowhere(
+    ebrule: CommandLine, sandbox: SandboxProcess, path: str
+) -> None:
+    """It stands in no output, log, record or report, whether the event was delivered or not."""
+    capability = path.rpartition("/")[2]
+    with receiving(500, 500, 500, 500, 200, answer=capability.encode()) as receiver:
+        url = receiver.url.removesuffix("/events") + path
+        runs = [
+            ebrule("update", "--file", ebrule.rule(), "--webhook-url", url, "-v"),
+            ebrule("webhook", "test", "--webhook-url", url, "-v"),
+            ebrule("webhook", "test", "--webhook-url", url, "-o", "json"),
+            ebrule("webhook", "flush", "--webhook-url", url, "-v"),
+            ebrule("webhook", "send", "--rule-id", "demo-rule", "--webhook-url", url, "-v", "-o", "json"),
+            ebrule("audit", "show", "--changes", "-o", "json"),
+            ebrule("audit", "report", "--out", "-"),
+        ]
+    delivery = [record for record in ebrule.records() if record["type"] == "delivery"]
+
+    assert [8, 7, 0, 0, 0, 0, 0] == [ran.code for ran in runs]
+    assert capability not in everything(ebrule, *runs)
+    assert all("redacted:" in ran.err for ran in (runs[0], runs[3], runs[4]))
+    assert 1 == len({(each["url"], each["key_id"]) for each in delivery})
+
+
+def test_a_receiver_that_is_gone_is_known_in_older_records(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """An event that a receiver answered with 410 is not sent there again, also where the record has the whole path."""
+    path = "/services/T024BE7LD/B0345ABCD/x7Kq2mZp9LwR4vTn8YcD1sGh"
+    with receiving(410) as receiver:
+        url = receiver.url.removesuffix("/events") + path
+        ebrule("update", "--file", ebrule.rule(), "--webhook-url", url)
+        again = ebrule("webhook", "flush", "--webhook-url", url)
+        shown = ebrule.records()[-1]["url"]
+        # As records were until now: the chain of hashes does not matter to a flush.
+        ebrule.ledger.write_text(ebrule.ledger.read_text().replace(shown, url))
+        older = ebrule("webhook", "flush", "--webhook-url", url)
+        audited = ebrule("audit", "show", "-o", "json")
+        other = ebrule("webhook", "flush", "--webhook-url", f"{url}x")
+
+    assert ("Nothing is pending" in again.out, "Nothing is pending" in older.out) == (True, True)
+    assert (path in audited.out, "/services/…" in audited.json["operations"][0]["deliveries"][0]["url"]) == (
+        False,
+        True,
+    )
+    assert "stopped" in other.out
+
+
+# --- the key ----------------------------------------------------------------------------------------------
+
+KEY = "canary-0123456789abcdef0123456789abcdef"
+
+
+def secret_file(ebrule: CommandLine) -> str:
+    """Return a rule file with a secret at a place that no name tells."""
+    return ebrule.rule(targets=[target(headers={"X-Plain": "${env:SECRET}"})])
+
+
+def test_runners_with_one_key_record_the_same(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """With a key in the environment, another state folder tells that a secret has not changed; the key is nowhere."""
+    ebrule.environ |= {"SECRET": "e", "EBRULE_REDACTION_KEY": KEY}
+    file = secret_file(ebrule)
+    runs = [ebrule("update", "--file", file, "-v")]
+    first = ebrule.records()[0]
+    ebrule.environ["EBRULE_STATE_DIR"] = str(ebrule.folder / "other")
+    runs += [ebrule("update", "--file", file, "--set", "priority=3", "--audit-log", str(ebrule.ledger))]
+    second = ebrule.records()[2]
+
+    assert [0, 0] == [ran.code for ran in runs]
+    assert first["after"]["targets"] == second["before"]["targets"]
+    assert first["key_id"] == second["key_id"]
+    assert KEY not in everything(ebrule, *runs)
+    assert not [path for path in ebrule.folder.rglob("*") if path.name == "redaction.key"]
+
+
+def test_what_is_no_key_ends_the_run(ebrule: CommandLine) -> None:
+    """A key that is too short is wrong usage; the message names the variable, and not what it holds."""
+    ebrule.environ["EBRULE_REDACTION_KEY"] = "canary-short"
+    ran = ebrule("update", "--file", ebrule.rule())
+
+    assert (2, True, False) == (ran.code, "EBRULE_REDACTION_KEY" in ran.err, "canary" in ran.out + ran.err)
+
+
+def test_digests_of_another_key_are_no_drift(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """Where the key is another one, a secret that nobody touched is not told as changed; other changes are."""
+    ebrule.environ |= {"SECRET": "a long secret", "EBRULE_REDACTION_KEY": KEY}
+    file = secret_file(ebrule)
+    ebrule("update", "--file", file)
+    there(sandbox, owner="somebody else")
+    ebrule.environ["EBRULE_REDACTION_KEY"] = f"another {KEY}".replace(" ", "-")
+    ran = ebrule("diff", "--file", file, "-o", "json")
+
+    assert (0, ["owner"]) == (ran.code, [change["path"] for change in ran.json["merged"]])
+
+
+def test_a_rollback_over_another_key_says_so(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """What the ledger holds under another key is not guessed: the command says which key it needs."""
+    ebrule.environ |= {"SECRET": "a long secret", "EBRULE_REDACTION_KEY": KEY}
+    ebrule("update", "--file", secret_file(ebrule))
+    ebrule("update", "--rule-id", "demo-rule", "--set", "priority=3")
+    key = ebrule.environ.pop("EBRULE_REDACTION_KEY")
+    other = ebrule("rollback", "--rule-id", "demo-rule")
+    ebrule.environ["EBRULE_REDACTION_KEY"] = key
+    same = ebrule("rollback", "--rule-id", "demo-rule")
+
+    assert (3, True, True) == (other.code, "EBRULE_REDACTION_KEY" in other.err, "secret-needed" in other.err)
+    assert 0 == same.code
+
+
+def test_a_new_key_reads_what_the_files_key_recorded(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """Who gives a key from now on can still go back over what was recorded with the one in the file."""
+    ebrule.environ["SECRET"] = "e"
+    ebrule("update", "--file", secret_file(ebrule))
+    ebrule("update", "--rule-id", "demo-rule", "--set", "priority=3")
+    ebrule.environ["EBRULE_REDACTION_KEY"] = KEY
+    ran = ebrule("rollback", "--rule-id", "demo-rule")
+
+    assert (0, "e") == (ran.code, there(sandbox)["targets"][0]["headers"]["X-Plain"])

@@ -91,6 +91,8 @@ def capability_in(path: str) -> int:
 
     That is what follows the fixed part of a well-known service's webhooks; else, the first segment that looks random.
     """
+    if DIGEST.search(path):
+        return len(path)
     if known := _KNOWN.search(path):
         return known.end()
     start = 0
@@ -113,7 +115,7 @@ def shown_url(url: str, hide: Callable[[str], str]) -> str:
 
 def _looks_random(segment: str) -> bool:
     """Whether a segment of a path is no name that a person would give: words, and numbers behind them."""
-    if len(segment) < _LEAST or DIGEST.search(segment):
+    if len(segment) < _LEAST:
         return False
     if _UUID.search(segment):
         return True

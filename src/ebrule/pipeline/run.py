@@ -146,7 +146,11 @@ class Run:
                 desired = self._load(load)
                 operation.facts = self._facts()  # now without the file's secrets
                 with self._session() as session:
-                    self._change(session, desired, operation)
+                    try:
+                        self._change(session, desired, operation)
+                    finally:
+                        self.redactor = self.redactor.also(session.tokens.credentials)
+                        operation.facts = self._facts()
             except UsageError:
                 raise
             except EbruleError as error:
@@ -280,6 +284,7 @@ class Run:
 
     def _change(self, session: Session, desired: Desired, operation: Operation) -> None:
         plan = self._read(session, desired)
+        operation.facts = self._facts()  # now without the access token
         if plan.is_empty:
             operation.outcome(self.redactor)
             if not self.result.recorded:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import stat
@@ -61,7 +60,7 @@ def _id(key: bytes) -> str:
 
 def digest(key: bytes, text: str) -> str:
     """Return the keyed digest of a text: HMAC-SHA256, cut to 16 hexadecimal digits."""
-    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
+    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:16]
 
 
 def redaction_key(settings: Settings) -> Key:

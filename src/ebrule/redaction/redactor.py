@@ -116,6 +116,11 @@ class Redactor:
         known = {*self._secrets.values(), *forgotten, *noting.placed}
         return Redactor(self.key, known, {*self._quoted.values(), *quoted}, places=noting.places)
 
+    def also(self, secrets: Iterable[str]) -> Redactor:
+        """A redactor that knows further secrets."""
+        known = {*self._secrets.values(), *secrets}
+        return Redactor(self.key, known, self._quoted.values(), places=self.places)
+
     def problem(self, problem: Problem) -> Problem:
         """A problem whose message, path and hint are without secrets; at the place of one, they quote no value."""
         show = self._text_at_a_place if self.places.cover(problem.path) else self.text

@@ -151,14 +151,16 @@ def test_what_comes_to_a_known_place_later_is_hidden(ebrule: CommandLine, sandbo
     ebrule("update", "--file", ebrule.rule(targets=[target(headers={"X-Plain": "${env:SECRET}"})]))
     del ebrule.environ["SECRET"]
     there(sandbox, targets=[target(headers={"X-Plain": NEW})])
-    runs = [
-        ebrule("show", "demo-rule"),
-        ebrule("diff", "--rule-id", "demo-rule", "--set", "priority=3"),
-        ebrule("update", "--rule-id", "demo-rule", "--set", "priority=3", "-o", "json"),
-    ]
+    with receiving() as receiver:
+        runs = [
+            ebrule("show", "demo-rule"),
+            ebrule("diff", "--rule-id", "demo-rule", "--set", "priority=3"),
+            ebrule("webhook", "send", "--rule-id", "demo-rule", "--webhook-url", receiver.url),
+            ebrule("update", "--rule-id", "demo-rule", "--set", "priority=3", "-o", "json"),
+        ]
 
-    assert [0, 0, 0] == [ran.code for ran in runs]
-    assert "canary" not in everything(ebrule, *runs)
+    assert [0, 0, 0, 0] == [ran.code for ran in runs]
+    assert "canary" not in everything(ebrule, *runs) + receiver.received[0][1].decode()
 
 
 # --- short and common values ------------------------------------------------------------------------------
@@ -355,3 +357,19 @@ def test_a_new_key_reads_what_the_files_key_recorded(ebrule: CommandLine, sandbo
     ran = ebrule("rollback", "--rule-id", "demo-rule")
 
     assert (0, "e") == (ran.code, there(sandbox)["targets"][0]["headers"]["X-Plain"])
+
+
+def test_an_open_update_of_another_key_is_not_guessed(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
+    """What became of an update is not told from digests that cannot be compared; with their key, it is."""
+    ebrule.environ |= {"SECRET": "a long secret", "EBRULE_REDACTION_KEY": KEY}
+    ebrule("update", "--file", secret_file(ebrule))
+    (intent, _) = ebrule.ledger.read_text().splitlines(keepends=True)
+    long_ago = "2026-01-05T08:00:00.000000Z"
+    ebrule.ledger.write_text(intent.replace(json.loads(intent)["timestamp"], long_ago))
+    key = ebrule.environ.pop("EBRULE_REDACTION_KEY")
+    other = ebrule("audit", "resolve")
+    ebrule.environ["EBRULE_REDACTION_KEY"] = key
+    same = ebrule("audit", "resolve")
+
+    assert (9, True) == (other.code, "EBRULE_REDACTION_KEY" in other.out)
+    assert (0, True) == (same.code, "was applied" in same.out)

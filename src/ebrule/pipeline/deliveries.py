@@ -260,7 +260,10 @@ def announce_rule(
         with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
             rule = fetch_rule(session.reader, kind, checked_id(rule_id))
             redactor = Redactor(key, session.tokens.credentials)
-        known = ledger.state_at(rule.id, kind.name, rule.version, region=org.name)
+        known = (
+            ledger.state_at(rule.id, kind.name, rule.version, region=org.name),
+            ledger.last_applied(rule.id, kind.name, region=org.name),
+        )
         announced = _announced(ledger, event_id_of(kind, org.name, rule))
         before = previous_version_of(announced) if announced else None
         if before is None and kind.steps_by_one:
@@ -269,7 +272,7 @@ def announce_rule(
             kind,
             org.name,
             rule,
-            redactor.knowing(known.data if known else None, rule.data).data(rule.data),
+            redactor.knowing([state and state.data for state in known], rule.data).data(rule.data),
             previous_version=before,
             now=pace.clock.now(),
             head=ledger.head(),

@@ -18,7 +18,7 @@ from ebrule.core.failures import wait
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.webhook import Event, make_event
 from ebrule.errors import LedgerError, RuleNotFoundError
-from ebrule.redaction import Redactor, redaction_key, with_key_id
+from ebrule.redaction import Redactor, holds_digests, redaction_key, with_key_id
 from ebrule.rules.changes import equal, holds
 from ebrule.rules.kind import Rule, is_id
 
@@ -160,13 +160,18 @@ class _Resolver:
         maker = self._ledger.maker_of(intent["rule_id"], kind.name, base + 1, region=self._org)
         if kind.steps_by_one and maker not in (None, intent["operation_id"]):
             return _finding(intent, "not_applied", reason=f"version {base + 1} was made by operation {maker}")
+        sides = [intent["before"], intent["after"]]
+        if holds_digests(sides) and not self._redactor.key.made(intent.get("key_id")):
+            return _finding(
+                intent, "unknown", reason="its digests were made with another key: set EBRULE_REDACTION_KEY"
+            )
         following = self._state_after(kind, intent, present)
         if following is not None:
             if equal(kind.shape, self._redactor.restore(intent["after"], following), following):
                 return _finding(intent, "applied", base + 1, f"version {base + 1} is what was to be sent")
             return _finding(intent, "not_applied", reason=f"version {base + 1} is somebody else's")
         content = kind.content(present.data)
-        before, after = self._redactor.restore([intent["before"], intent["after"]], content)
+        before, after = self._redactor.restore(sides, content)
         if holds(kind.shape, before, after, content):
             made = base + 1 if kind.steps_by_one else None
             reason = f"version {present.version} has every change that was to be sent"

@@ -12,7 +12,15 @@ from ebrule.redaction.keys import (
 )
 from ebrule.redaction.names import is_sensitive
 from ebrule.redaction.places import Place, Places
-from ebrule.redaction.redactor import Redactor, aligned, each_text, holds_redacted, with_key_id, without_secrets
+from ebrule.redaction.redactor import (
+    Redactor,
+    aligned,
+    each_text,
+    holds_digests,
+    holds_redacted,
+    with_key_id,
+    without_secrets,
+)
 from ebrule.redaction.urls import capability_in, shown_url
 
 __all__ = [
@@ -23,6 +31,7 @@ __all__ = [
     "aligned",
     "capability_in",
     "each_text",
+    "holds_digests",
     "holds_redacted",
     "is_sensitive",
     "load_key",

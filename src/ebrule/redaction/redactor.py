@@ -304,10 +304,14 @@ def holds_redacted(text: str) -> bool:
     return DIGEST.search(text) is not None
 
 
+def holds_digests(data: Any) -> bool:
+    """Whether a secret has been taken out of JSON-like data."""
+    return any(holds_redacted(text) for text in _strings(data))
+
+
 def with_key_id(fields: Mapping[str, Any], key: Key) -> dict[str, Any]:
     """Return the fields of a record with ``key_id``, which tells the key of its digests, where it has any."""
-    holds_any = any(holds_redacted(text) for text in _strings(fields))
-    return {**fields, "key_id": key.id} if holds_any else dict(fields)
+    return {**fields, "key_id": key.id} if holds_digests(fields) else dict(fields)
 
 
 def without_secrets(problem: Problem, secrets: Iterable[str], places: Places = NOWHERE) -> Problem:

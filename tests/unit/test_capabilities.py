@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from ebrule.core.webhook import Endpoint, Try, delivery_fields
-from ebrule.redaction import Redactor, capability_in, shown_url
+from ebrule.redaction import Redactor
+from ebrule.redaction.capabilities import capability_in, shown_url
 
 KEY = b"k" * 32
 UUID = "123e4567-e89b-12d3-a456-426614174000"

@@ -233,7 +233,7 @@ def _delivery(record: Record) -> Delivery:
 
 def _shown(url: str | None) -> str | None:
     """A receiver's URL; that of an earlier record may have a path that lets whoever knows it post there."""
-    from ebrule.redaction import shown_url  # noqa: PLC0415 - many ledgers have no delivery
+    from ebrule.redaction.capabilities import shown_url  # noqa: PLC0415 - many ledgers have no delivery
 
     try:
         return url and shown_url(url, lambda _: "…")

@@ -24,7 +24,8 @@ from ebrule.core.reply import NotSentError, Reply, Request, TransportError
 from ebrule.core.retry import Backoff, retry_after
 from ebrule.core.transport import HttpxTransport, host_of
 from ebrule.errors import UsageError
-from ebrule.redaction import Redactor, capability_in, holds_redacted, shown_url
+from ebrule.redaction import Redactor, holds_redacted
+from ebrule.redaction.capabilities import capability_in, shown_url
 from ebrule.rules.changes import canonical
 from ebrule.settings.hosts import is_loopback
 

@@ -21,7 +21,6 @@ from ebrule.redaction.redactor import (
     with_key_id,
     without_secrets,
 )
-from ebrule.redaction.urls import capability_in, shown_url
 
 __all__ = [
     "Key",
@@ -29,7 +28,6 @@ __all__ = [
     "Places",
     "Redactor",
     "aligned",
-    "capability_in",
     "each_text",
     "holds_digests",
     "holds_redacted",
@@ -39,7 +37,6 @@ __all__ = [
     "present_redaction_key",
     "redaction_key",
     "redaction_key_at_hand",
-    "shown_url",
     "with_key_id",
     "without_secrets",
 ]

@@ -193,16 +193,20 @@ def test_what_is_kept_can_be_changed(ebrule: CommandLine, sandbox: SandboxProces
 
 def test_a_name_that_held_a_secret_comes_back(ebrule: CommandLine, sandbox: SandboxProcess) -> None:
     """A header whose name holds a secret is recorded as a digest, which never gets to the org."""
-    ebrule.environ["WORD"] = "Source"
-    ebrule("update", "--rule-id", "demo-rule", "--set", "description=${env:WORD}")
-    ebrule("update", "--rule-id", "demo-rule", "--set", f"{HEADERS}={{}}", "--set", "description=${env:WORD}")
-    asked = ebrule(*ROLLBACK, "--to-version", "7", "-o", "json")
-    given = ebrule(*ROLLBACK, "--to-version", "7", "--set", f'{HEADERS}={{"X-Source": "EventBridge"}}')
-    ebrule("update", "--rule-id", "demo-rule", "--set", "description=${env:WORD}", "--set", "priority=77")
+    ebrule.environ["WORD"] = "Lantern-4417"
+    headers = {"X-Lantern-4417": "yes"}
+    ebrule("update", "--rule-id", "demo-rule", "--set", f"{HEADERS}={json.dumps(headers)}")
+    ebrule("update", "--rule-id", "demo-rule", "--set", f"{HEADERS}.X-Word=${{env:WORD}}")
+    ebrule("update", "--rule-id", "demo-rule", "--set", f"{HEADERS}={{}}")
+    recorded = ebrule.records()[2]["before"]["targets"][0]["headers"]
+    asked = ebrule(*ROLLBACK, "--to-version", "8", "-o", "json")
+    given = ebrule(*ROLLBACK, "--to-version", "8", "--set", f"{HEADERS}={json.dumps(headers)}")
+    ebrule("update", "--rule-id", "demo-rule", "--set", f"{HEADERS}.X-Word=${{env:WORD}}", "--set", "priority=77")
     again = ebrule(*ROLLBACK)
 
+    assert ["yes"] == [value for name, value in recorded.items() if name.startswith("redacted:")]
     assert (3, "secret-needed") == (asked.code, asked.json["error"]["problems"][0]["id"])
-    assert (0, 0, {"X-Source": "EventBridge"}) == (given.code, again.code, content(sandbox)["targets"][0]["headers"])
+    assert (0, 0, headers) == (given.code, again.code, content(sandbox)["targets"][0]["headers"])
 
 
 @pytest.mark.parametrize(

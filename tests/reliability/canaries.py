@@ -43,9 +43,10 @@ SHAPES: Final[dict[str, Callable[[str, str], str]]] = {
     "unicode": lambda a, b: f"{a}ß€😀\u202e{b}",
     "url": lambda a, b: f"{a} /?&=%41+#@:{b}",
     "long": lambda a, b: (a + b) * 12,
-    "short": lambda a, _: f"{a[0]}~^{a[1]}",
+    "short": lambda a, _: f"{a[0]}~^{a[1]}{a[2]}^~{a[3]}",
 }
-"""What a canary looks like, around two random words."""
+"""What a canary looks like, around two random words. The short one is as short as a secret can be that is looked for
+away from its place."""
 
 _ON_ONE_LINE: Final = ("plain", "quotes", "url", "long")
 
@@ -111,7 +112,7 @@ class World:
         self.name = name
         self.chance = random.Random(seed)  # noqa: S311 - repeatable by intent
         self.cage = Cage(self.chance)
-        shape = list(SHAPES)[seed % len(SHAPES)]
+        self.shape = shape = list(SHAPES)[seed % len(SHAPES)]
         one_line = _ON_ONE_LINE[seed % len(_ON_ONE_LINE)]
         self.known = {place: self.cage.canary(place, shape) for place in ("PLAIN", "INSIDE", "CONDITION", "IN_SET")}
         self.known |= {place: self.cage.canary(place, one_line) for place in ("HEADER", "IN_URL", "TARGET")}
@@ -148,18 +149,20 @@ class World:
     def equip(self) -> None:
         """Give the user the environment and the files that he has; where his credentials are changes with the seed."""
         environ = self.ebrule.environ
-        url_key = self.cage.canary("webhook URL")
+        url_key, capability = self.cage.canary("webhook URL"), self.cage.canary("webhook path")
         proxy = self.cage.canary("proxy password")
         environ |= {
             **self.known,
             "TMPDIR": str(self.folder / "tmp"),
             "EBRULE_API_URL": self.org.url,
-            "EBRULE_WEBHOOK_URL": f"{self.org.url}/events?key={url_key}&sig={url_key}",
+            "EBRULE_WEBHOOK_URL": f"{self.org.url}/events/{capability}?key={url_key}&sig={url_key}",
             "EBRULE_WEBHOOK_SECRET": self.cage.signing_secret(),
             "HTTPS_PROXY": f"http://user:{proxy}@{self.org.url.removeprefix('http://')}",
             "NO_PROXY": "",
         }
         self.cage.encoded(f"user:{proxy}", "proxy password in base64")
+        if self.seed % 2:
+            environ["EBRULE_REDACTION_KEY"] = self.cage.canary("redaction key")
         getattr(self, f"_by_{CREDENTIALS[self.seed // len(SHAPES) % len(CREDENTIALS)]}")(environ)
         self.org.on_request = self._look_around
 
@@ -257,11 +260,16 @@ class World:
             must = {"authorization"} if asked.what in ("get", "put", "trial", "other", "token", "log") else set()
             must |= {"proxy-authorization"} if asked.what == "proxy" else set()
             shown = {name: value for name, value in asked.headers.items() if name not in must}
-            where = asked.path.partition("?")[0] if asked.what == "event" else asked.path
+            where = "" if asked.what == "event" else asked.path
             self._search(f"{where} {shown}", f"the request {asked.what} of {what}")
             if asked.what in ("event", "log", "trial"):
                 self._search(asked.body.decode(errors="replace"), f"the {asked.what} of {what}")
         self.org.asked.clear()
+
+    def expect(self, what: str, *, holds: bool) -> None:
+        """Count it as a hit where something is not as it must be."""
+        if not holds:
+            self.tally.hits.append(f"{self.name} {self.seed}: {what}")
 
     def _search(self, text: str, where: str) -> None:
         self.tally.searched += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from reliability import canary_kinds
@@ -15,6 +16,7 @@ from reliability.echoing_org import (
     is_encoded,
     is_garbled,
     is_no_answer,
+    quotes_what_it_has,
     refuses,
     shows_in_the_rule,
     somebody_was_faster,
@@ -72,6 +74,87 @@ def forgotten(world: World) -> None:
     world.run("webhook", "send", "--rule-id", RULE_ID, *world.output, codes={0})
     world.run("rollback", "--rule-id", RULE_ID, "--dry-run", *world.output, codes={0, 3})
     world.run("rollback", "--rule-id", RULE_ID, *world.output, codes={0, 3})
+
+
+@scenario
+def rotated(world: World) -> None:
+    """Every secret is another one since the last run, which this ledger does not know of; the org has the old ones."""
+    now: dict[str, Any] = json.loads((world.folder / world.file()).read_text())
+    old = {name: world.cage.canary(f"old {name}", world.shape) for name in world.known}
+    for name in ("HEADER", "IN_URL"):
+        old[name] = world.cage.canary(f"old {name}")
+    world.org.rule = {**_filled(now, old), "priority": 10, "version": 7}
+    _update(world, {0}, "--dry-run")
+    for misdeed, codes in ((quotes_what_it_has(400), {3}), (quotes_what_it_has(403), {4}), (somebody_was_faster, {5})):
+        world.org.misdeeds["put"] = [misdeed]
+        _update(world, codes)
+        world.org.rule = {**_filled(now, old), "priority": 10, "version": world.org.rule["version"]}
+    world.org.misdeeds.clear()
+    _update(world, {0})
+    world.run("webhook", "send", "--rule-id", RULE_ID, *world.output, codes={0})
+    world.run("audit", "show", "--changes", *world.output, codes={0}, to_org=False)
+    world.org.rule = {**world.org.rule, **_filled({"description": "${env:A}", "targets": now["targets"]}, old)}
+    world.org.rule = {**world.org.rule, "version": world.org.rule["version"] + 1}
+    world.run("show", RULE_ID, *world.output, codes={0})
+    world.run("update", "--rule-id", RULE_ID, "--set", "priority=3", *world.output, codes={0})
+
+
+def _filled(data: Any, values: dict[str, str]) -> Any:
+    """Return data with other values in the place of its variables."""
+    if isinstance(data, dict):
+        return {name: _filled(value, values) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_filled(item, values) for item in data]
+    if not isinstance(data, str):
+        return data
+    return _VARIABLE.sub(lambda found: values.get(found[1], values["PLAIN"]), data)
+
+
+_VARIABLE: Final = re.compile(r"\$\{env:(\w+)\}")
+
+
+@scenario
+def common(world: World) -> None:
+    """Secrets that are short or common words: hidden at their places, and nothing else is."""
+    word = ("e", "prod", "true", "name", "enabled", "targets")[world.seed % 6]
+    world.ebrule.environ |= dict.fromkeys(world.known, word)
+    plain = {"status": "enabled", "conditions": [{"field": "name", "operator": "equals", "value": "prod true e"}]}
+    headers = {"X-Source": "prod true e", "X-Env": "${env:PLAIN}"}
+    target = {"id": "target-uuid-12345", "type": "webhook", "url": "https://two.example.com/name", "headers": headers}
+    was = {name: value for name, value in world.org.rule.items() if name != "targets"}
+    world.org.rule = {**was, **plain, "name": "prod name", "targets": [{**target, "headers": {"X-Source": "demo"}}]}
+    fields: dict[str, Any] = {**plain, "name": "prod name", "description": "What it is for", "targets": [target]}
+    _update(world, {0}, "--reason", f"because {word}", **fields)
+    world.run("update", "--rule-id", RULE_ID, "--set", "priority=3", *world.output, codes={0})
+    world.run("rollback", "--rule-id", RULE_ID, *world.output, codes={0})
+    world.run("rollback", "--rule-id", RULE_ID, "--to-version", "7", *world.output, codes={0})
+    for record in [json.loads(line) for line in world.ebrule.ledger.read_text().splitlines()]:
+        world.expect(f"a name or a path is hidden: {record}", holds="redacted:" not in "".join(_names(record)))
+        world.expect("the reason is as it was", holds=record.get("reason") in (None, f"because {word}"))
+        for side in ("before", "after"):
+            rule = record.get(side) or fields
+            world.expect(f"plain values are hidden: {rule}", holds=plain.items() <= rule.items())
+            env = rule["targets"][0]["headers"].get("X-Env", "redacted:")
+            world.expect(f"a secret is not hidden: {rule}", holds=env.startswith(("redacted:", "${")))
+
+
+def _names(data: Any) -> list[str]:
+    """Return the names in a record, and the paths that it tells of."""
+    if isinstance(data, dict):
+        paths = [data["path"]] if isinstance(data.get("path"), str) else []
+        return [*data, *paths, *(name for value in data.values() for name in _names(value))]
+    return [name for item in data for name in _names(item)] if isinstance(data, list) else []
+
+
+@scenario
+def told_why(world: World) -> None:
+    """A reason that has the credentials in it, and an org that shows them before anything else is known."""
+    world.org.on_request = lambda _: None  # a command line shows what the user typed
+    why = ("--reason", f"as {world.client_secret} and {world.org.token} said")
+    world.run("update", "--rule-id", RULE_ID, "--set", "priority=3", *why, codes={0})
+    for status, code in ((400, 3), (401, 4), (403, 4), (404, 6), (500, 7)):
+        world.org.misdeeds["get"] = [refuses(status)]
+        _update(world, {code}, *why, "--deadline", "3")
 
 
 @scenario

@@ -45,7 +45,9 @@ class Asked:
             return "put" if self.method == "PUT" else "get"
         if path.endswith("/test"):
             return "trial"
-        names = {"/oauth/token": "token", "/events": "event", "/v1/logs": "log"}
+        if path.startswith("/events"):
+            return "event"
+        names = {"/oauth/token": "token", "/v1/logs": "log"}
         return "proxy" if self.method == "CONNECT" else names.get(path, "other")
 
     def told(self) -> list[str]:
@@ -297,6 +299,16 @@ def shows_in_the_trial(org: EchoingOrg, asked: Asked) -> Answer:
 
 def _given(rule: Data) -> list[str]:
     return list(_strings([rule["name"], rule["description"], rule["matchCriteria"]]))
+
+
+def quotes_what_it_has(status: int) -> Callable[[EchoingOrg, Asked], Answer]:
+    """Refuse, and show every text of the rule that is there."""
+
+    def misdeed(org: EchoingOrg, asked: Asked) -> Answer:
+        said = " ".join(_strings(org.rule))
+        return reply(status, {"message": said, "contextId": said}, **_echoing_headers(org, asked))
+
+    return misdeed
 
 
 def quotes_its_rule(org: EchoingOrg, asked: Asked) -> Answer:

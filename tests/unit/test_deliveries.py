@@ -62,7 +62,7 @@ def pending(ledger: AuditLog, url: str = URL) -> list[int]:
     """Give the numbers of the events that are pending for a receiver."""
     outbox = Outbox(ledger)
     outbox.read()
-    return [each.event["data"]["number"] for each in outbox.pending(url)]
+    return [each.event["data"]["number"] for each in outbox.pending([url])]
 
 
 def states(settings: Settings, pace: Pace, transport: ScriptedTransport) -> list[str]:
@@ -125,10 +125,10 @@ def test_a_torn_line_is_left_for_later(ledger: AuditLog, settings: Settings) -> 
 
     settings.audit_log.write_bytes(longer[: len(whole) + 40])
     outbox.read()
-    assert len(outbox.pending(URL)) == 1
+    assert len(outbox.pending([URL])) == 1
     settings.audit_log.write_bytes(longer)
     outbox.read()
-    assert len(outbox.pending(URL)) == 2
+    assert len(outbox.pending([URL])) == 2
 
 
 # --- flush --------------------------------------------------------------------------------------------------------

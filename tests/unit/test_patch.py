@@ -47,7 +47,7 @@ def patched(*texts: str, **environ: str) -> dict[str, Any]:
 def test_paths_and_values(text: str, path: tuple[str, ...], value: Any) -> None:
     """A value is JSON where it is JSON, and text otherwise."""
     assignment = parse_assignment(text, {})
-    assert (path, value, frozenset(), text) == assignment
+    assert (path, value, frozenset(), text, {}) == assignment
 
 
 @pytest.mark.parametrize(

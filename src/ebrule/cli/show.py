@@ -75,14 +75,11 @@ def run(command: ShowCommand, screen: Screen) -> int:
 
 def _redactor(settings: Settings, session: Session, kind: Kind, rule: Rule) -> Redactor:
     """Return what takes out of a rule also what the ledger's last update of it knew as a secret."""
-    from secrets import token_bytes
-
     from ebrule.core.audit import AuditLog, RuleKey
-    from ebrule.redaction import Redactor, present_key
+    from ebrule.redaction import Redactor, redaction_key_at_hand
 
-    key = present_key(settings.state_dir) if settings.known_state_dir else None
-    redactor = Redactor(key or token_bytes(32), session.tokens.credentials)
-    if key is None:
+    redactor = Redactor(redaction_key_at_hand(settings), settings.secrets | session.tokens.credentials)
+    if settings.known_audit_log is None:
         return redactor
     ledger = AuditLog(settings.audit_log, now=session.pace.clock.now, check_stop=session.pace.check)
     of_rule = RuleKey(kind.name, rule.id)  # in whatever org: what is a secret in one is none to show of another

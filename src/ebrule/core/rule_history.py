@@ -51,6 +51,7 @@ class KnownState(NamedTuple):
         timestamp: of that operation's intent.
         stored: what was sent, by this operation or an earlier one, and is stored differently in ``data``.
         names_org: False where the record is older than those that name their org.
+        key_id: the key of the digests that stand for secrets; earlier records do not say it.
     """
 
     version: int
@@ -60,6 +61,7 @@ class KnownState(NamedTuple):
     timestamp: str
     stored: tuple[StoredDifferently, ...] = ()
     names_org: bool = True
+    key_id: str | None = None
 
 
 class _RecordedPut(NamedTuple):
@@ -196,4 +198,13 @@ def _state(intent: Record, version: int, data: Any) -> KnownState | None:
     if not isinstance(data, dict) or base is None:
         return None
     names_org = isinstance(intent.get("org_id"), str)
-    return KnownState(version, base, data, intent["operation_id"], intent["timestamp"], names_org=names_org)
+    key_id = intent.get("key_id")
+    return KnownState(
+        version,
+        base,
+        data,
+        intent["operation_id"],
+        intent["timestamp"],
+        names_org=names_org,
+        key_id=key_id if isinstance(key_id, str) else None,
+    )

@@ -16,7 +16,7 @@ import os
 import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -26,7 +26,8 @@ from ebrule.core.reply import NotSentError, Reply, Request, TransportError
 from ebrule.core.retry import Backoff, retry_after
 from ebrule.core.transport import HttpxTransport, host_of
 from ebrule.errors import UsageError
-from ebrule.redaction import Redactor
+from ebrule.redaction import Redactor, holds_redacted
+from ebrule.redaction.capabilities import capability_in, shown_url
 from ebrule.settings.hosts import is_loopback
 
 if TYPE_CHECKING:
@@ -71,33 +72,52 @@ class Endpoint:
         url: https, or http to a loopback address; no userinfo, no link-local or metadata address.
         secret: ``whsec_`` and 24 to 64 bytes in base64, or several such, with a space between: each signs every event,
             so that a receiver may know any of them. Without one, nothing is signed.
+        key: gives the key of digests, once one is needed; by default a key of no other use.
 
     Raises:
         UsageError: for any other URL or secret.
     """
 
-    def __init__(self, url: str, secret: SecretStr | None = None) -> None:
+    def __init__(
+        self, url: str, secret: SecretStr | None = None, *, key: Callable[[], bytes] = lambda: os.urandom(32)
+    ) -> None:
         self.url = _checked_url(url)
         secrets = secret.get_secret_value().split(" ") if secret else []
         self._secrets = tuple(map(SecretStr, secrets))
         self._keys = tuple(map(_key, secrets))
+        self._digest_key = key
 
     @property
     def shown(self) -> str:
-        """The URL as the ledger has it: scheme, host and path, since a query may carry a key."""
-        parts = urlsplit(self.url)
-        return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+        """The URL as the ledger has it: scheme, host and path; what lets whoever knows it post there is a digest."""
+        return shown_url(self.url, self._redactor.value)
+
+    @property
+    def recorded_as(self) -> frozenset[str]:
+        """The URL as records of this receiver may have it: earlier ones have the whole path."""
+        return frozenset((self.shown, shown_url(self.url, str)))
+
+    @property
+    def key_id(self) -> str:
+        """What the key of the digest in the URL is known by."""
+        return self._redactor.key_id
 
     def hide(self, text: str) -> str:
         """Return text to be shown, such as a receiver's own words, without what it was asked with."""
+        path = urlsplit(self.url).path
+        at = capability_in(path)
+        if at < len(path):
+            text = text.replace(path, path[:at] + self._redactor.value(path[at:]))
         return self._redactor.text(text)
 
     @cached_property
     def _redactor(self) -> Redactor:
-        query = urlsplit(self.url).query
+        _, _, path, query, _ = urlsplit(self.url)
         values = (value for _, value in parse_qsl(query))
         secrets = (secret.get_secret_value() for secret in self._secrets)
-        return Redactor(os.urandom(32), (query, *values, *secrets))
+        capability = path[capability_in(path) :]
+        parts = (capability, *capability.split("/"))
+        return Redactor(self._digest_key(), (query, *values, *secrets, *parts, *map(unquote, parts)))
 
     @property
     def secure(self) -> bool:
@@ -287,12 +307,14 @@ def send_event(
 
 def delivery_fields(endpoint: Endpoint, event: Event, tried: Try) -> dict[str, Any]:
     """Return what the ledger's ``delivery`` record says of one try."""
+    url = endpoint.shown
     return {
         "event_id": event["id"],
-        "url": endpoint.shown,
+        "url": url,
         "status": tried.status,
         "attempt": tried.attempt,
         "success": tried.success,
+        **({"key_id": endpoint.key_id} if holds_redacted(url) else {}),
     }
 
 

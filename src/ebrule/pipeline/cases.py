@@ -114,11 +114,13 @@ def run_cases(rule_file: RuleFile, cases: Sequence[Case]) -> list[CaseResult]:
     """
     conditions = _conditions(rule_file)
     redactor = redactor_of(rule_file)
+    shown = _shown(redactor, rule_file, conditions)
     results = []
     for case in cases:
         findings = [condition.examine(case.event) for condition in conditions]
         got = _answer(matches(findings))
-        results.append(CaseResult(case, got, tuple(_without_secrets(redactor, finding) for finding in findings)))
+        told = tuple(_told(redactor, words, finding) for words, finding in zip(shown, findings, strict=True))
+        results.append(CaseResult(case, got, told))
     return results
 
 
@@ -185,11 +187,19 @@ def _conditions(rule_file: RuleFile) -> list[Condition]:
     return [each for each in found if isinstance(each, Condition)]
 
 
-def _without_secrets(redactor: Redactor, finding: Finding) -> Finding:
-    return Finding(
-        redactor.text(finding.path),
-        redactor.text(finding.text),
-        redactor.data(finding.value),
-        finding.found,
-        finding.result,
-    )
+def _shown(redactor: Redactor, rule_file: RuleFile, conditions: Sequence[Condition]) -> list[tuple[str, str]]:
+    """Return path and text of each condition, with digests in the places of secrets."""
+    if not rule_file.places.known:
+        return [(condition.path, condition.text) for condition in conditions]
+    placed = Redactor(redactor.key, rule_file.secrets, places=rule_file.places).data(rule_file.fields)
+    others = rule_file.kind.conditions(placed)
+    return [
+        # What ebrule can evaluate with the secret, it need not understand with the digest.
+        (other.path, other.text) if isinstance(other, Condition) else (f"condition {number}", "is not shown")
+        for number, other in enumerate(others, start=1)
+    ]
+
+
+def _told(redactor: Redactor, words: tuple[str, str], finding: Finding) -> Finding:
+    path, text = map(redactor.text, words)
+    return finding._replace(path=path, text=text, value=redactor.data(finding.value))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ebrule.core.audit import RuleKey, new_operation_id
@@ -32,11 +33,11 @@ from ebrule.core.webhook import (
     send_event,
 )
 from ebrule.errors import AccessError, EbruleError, LedgerError, UnavailableError, UsageError
-from ebrule.redaction import Redactor, load_key
+from ebrule.redaction import Redactor, redaction_key, redaction_key_at_hand
 from ebrule.rules.kind import checked_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from ebrule.core.audit import AuditLog
     from ebrule.core.chain import Entry
@@ -95,9 +96,10 @@ class Outbox:
             elif entry.raw.startswith(_MAY_HOLD) and (found := _EVENT.search(entry.raw)):
                 self._lines.setdefault(found[1].decode(), entry.raw)
 
-    def pending(self, url: str) -> list[Pending]:
-        """What is to be delivered to the receiver at ``url``, as `Endpoint.shown` has it."""
-        lines = [line for event_id, line in self._lines.items() if (event_id, url) not in self._gone]
+    def pending(self, urls: Container[str]) -> list[Pending]:
+        """What is to be delivered to the receiver that records have under these URLs, see `Endpoint.recorded_as`."""
+        gone = {event_id for event_id, url in self._gone if url in urls}
+        lines = [line for event_id, line in self._lines.items() if event_id not in gone]
         return [each for each in map(_pending, lines) if each is not None]
 
     def holds(self, event_id: str) -> bool:
@@ -134,7 +136,8 @@ def endpoint_of(settings: Settings) -> Endpoint:
     if not settings.webhook_url:
         hint = "Set EBRULE_WEBHOOK_URL, or give --webhook-url URL."
         raise UsageError("no webhook to send to", hint=hint, code="no-webhook")
-    return Endpoint(settings.webhook_url, settings.webhook_secret)
+    key = partial(redaction_key_at_hand, settings)
+    return Endpoint(settings.webhook_url, settings.webhook_secret, key=key)
 
 
 # --- flush --------------------------------------------------------------------------------------------------------
@@ -153,7 +156,7 @@ def flush_events(settings: Settings, *, pace: Pace, transport: Transport | None 
     with open_ledger(settings, pace) as ledger:
         outbox = Outbox(ledger)
         outbox.read()
-        pending = outbox.pending(endpoint.shown)
+        pending = outbox.pending(endpoint.recorded_as)
         if not pending:
             return
         ledger.prepare()
@@ -249,7 +252,7 @@ def announce_rule(
         EbruleError: there is no endpoint, the rule cannot be read, or the ledger cannot be written.
     """
     org, endpoint = settings.require_org(), endpoint_of(settings)
-    key = load_key(settings.state_dir)
+    key = redaction_key(settings)
     with contextlib.ExitStack() as stack:
         ledger = stack.enter_context(open_ledger(settings, pace))
         ledger.prepare()
@@ -259,7 +262,7 @@ def announce_rule(
             rule = fetch_rule(session.reader, kind, checked_id(rule_id))
             redactor = Redactor(key, session.tokens.credentials)
         of_rule = RuleKey(kind.name, rule.id, identity.id, org.name)
-        known = ledger.state_at(of_rule, rule.version)
+        known = (ledger.state_at(of_rule, rule.version), ledger.last_applied(of_rule))
         announced = ledger.event_of(of_rule, rule.version) or {}
         before = previous_version_of(announced)
         if before is None and kind.version_increments_by_one:
@@ -268,7 +271,7 @@ def announce_rule(
             kind,
             identity.id,
             rule,
-            redactor.knowing(known.data if known else None, rule.data).data(rule.data),
+            redactor.knowing([state and state.data for state in known], rule.data).data(rule.data),
             previous_version=before,
             now=pace.clock.now(),
             head=ledger.head(),

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.core.put_outcome import Evidence
+from ebrule.redaction import aligned
 from ebrule.rules.diff import diff, is_same_place
 from ebrule.rules.stored import StoredDifferently, still_stored, stored_differently
 
@@ -122,7 +123,10 @@ class History:
         if last is None or last.version >= plan.base.version:
             return None
         shape, present = self._kind.shape, self._kind.content(plan.base.data)
-        theirs = diff(shape, redacted(self.redactor.restore(last.data, present)), redacted(present))
+        known = redacted(self.redactor.restore(last.data, present))
+        if not self.redactor.key.made(last.key_id):
+            known = aligned(known, redacted(present))  # whether a secret has changed cannot be told
+        theirs = diff(shape, known, redacted(present))
         ours = [_unit(shape, change) for change in diff(shape, redacted(present), redacted(plan.wanted))]
         undone = [any(is_same_place(_unit(shape, change), path) for path in ours) for change in theirs]
         return Drift(

@@ -20,7 +20,7 @@ from ebrule.errors import (
     Source,
     UnknownOutcomeError,
 )
-from ebrule.redaction import is_sensitive
+from ebrule.redaction import with_key_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ebrule.core.webhook import Endpoint, Event, Try
     from ebrule.errors import Problem
     from ebrule.pipeline.history import Drift
-    from ebrule.redaction import Redactor
+    from ebrule.redaction import Key, Redactor
     from ebrule.rules.diff import Change
     from ebrule.rules.kind import Data
     from ebrule.rules.stored import StoredDifferently
@@ -191,12 +191,8 @@ def redact_error(redactor: Redactor, error: EbruleError) -> None:
 
 def redacted_overlap(redactor: Redactor, overlap: Overlap) -> Overlap:
     """Return an overlap without its secrets."""
-    # The key of a target may look like an element of a list, brackets and all.
-    _, inside, key = overlap.path.rpartition("].")
-    values = overlap._asdict()
-    if inside and is_sensitive(key):
-        return Overlap(**{**redactor.data({key: values})[key], "path": overlap.path})
-    return Overlap(**redactor.data(values))
+    path, *sides = overlap
+    return Overlap(redactor.text(path), *(redactor.at(path, side) for side in sides))
 
 
 class Operation:
@@ -210,7 +206,7 @@ class Operation:
         pace: the run's time.
 
     ``facts`` is what each intent says of the run: ``actor``, ``region``, ``reason``, ``tool_version``; without an
-    intent, the outcome says it.
+    intent, the outcome says it. ``key`` is the key of the digests in the records.
     """
 
     def __init__(self, ledger: AuditLog, result: UpdateResult, pace: Pace) -> None:
@@ -218,6 +214,7 @@ class Operation:
         self._ledger = ledger
         self._result = result
         self.facts: Mapping[str, Any] = {}
+        self.key: Key | None = None
         self._has_intent = False
         self._pace = pace
         result.audit_log, result.operation_id, result.head = ledger.path, self.id, ledger.head()
@@ -311,4 +308,5 @@ class Operation:
     def _append(self, record_type: str, **fields: Any) -> None:
         result = self._result
         about = {"rule_id": result.rule_id, "kind": result.kind, "org_id": result.org_id}
+        fields = with_key_id(fields, self.key) if self.key else fields
         result.head = self._ledger.append(record_type, self.id, **about, **fields)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.core.validator import IN_QUOTES, new_problems, path_text, writable
 from ebrule.errors import InvalidRuleError, Problem, Source, UsageError
-from ebrule.redaction import is_sensitive, without_secrets
+from ebrule.redaction import Places, is_sensitive, without_secrets
 from ebrule.rulefile import KEEP, MAX_DEPTH, parse
 from ebrule.rules.overlay import overlay
 
@@ -32,12 +32,16 @@ _HINT = "A path looks like priority, targets[crm].url or conditions[0].value."
 
 
 class Assignment(NamedTuple):
-    """What is to stand at a path; ``secrets`` is what the environment put into it, ``typed`` it all as it was typed."""
+    """What is to stand at a path; ``secrets`` is what the environment put into it, ``typed`` it all as it was typed.
+
+    ``from_environ`` is where in the value it did, and what was typed there.
+    """
 
     path: tuple[str, ...]
     value: Any
     secrets: frozenset[str]
     typed: str
+    from_environ: Mapping[Path, str] = {}
 
     @property
     def typed_path(self) -> str:
@@ -85,7 +89,8 @@ def parse_assignment(text: str, environ: Mapping[str, str], *, is_text: bool = F
     except InvalidRuleError as error:
         problems = [problem._replace(line=None, column=None, path=path) for problem in error.problems]
         raise _wrong(problems, f"{option} {name}") from None
-    return Assignment(path, document.data["value"], document.secrets, text)
+    from_environ = {place[1:]: said for place, said in document.from_environ.items()}
+    return Assignment(path, document.data["value"], document.secrets, text, from_environ)
 
 
 def _is_json(value: str) -> bool:
@@ -118,16 +123,50 @@ def patched(document: Document, shape: Shape, assignments: Iterable[Assignment])
         InvalidRuleError: a path leads nowhere.
     """
     data, paths, secrets = deepcopy(document.data), dict(document.assigned), set(document.secrets)
+    from_environ = dict(document.from_environ)
     for assignment in assignments:
         try:
             path = assign(data, shape, assignment)
         except InvalidRuleError as error:
-            error.problems = tuple(without_secrets(problem, document.secrets) for problem in error.problems)
+            error.problems = tuple(without_secrets(each, document.secrets, document.places) for each in error.problems)
             raise
         # Where a list lost an element, the others no longer stand where the text has them.
         paths[path[:-1] if assignment.value is None and isinstance(path[-1], int) else path] = assignment.as_text
         secrets |= assignment.secrets
-    return document._replace(data=data, assigned=paths, secrets=frozenset(secrets))
+        from_environ = _with(from_environ, path, assignment)
+    return document._replace(data=data, assigned=paths, secrets=frozenset(secrets), from_environ=from_environ)
+
+
+def _with(from_environ: Mapping[Path, str], path: Path, assignment: Assignment) -> dict[Path, str]:
+    """Return where ``${env:…}`` stands after an assignment, whose value stands at ``path`` now."""
+    *around, at = path
+    depth, found = len(around), {}
+    for place, text in from_environ.items():
+        if place[: depth + 1] == path:
+            continue
+        index = place[depth] if place[:depth] == tuple(around) else None
+        if assignment.value is None and isinstance(at, int) and isinstance(index, int) and index > at:
+            moved = (*around, index - 1, *place[depth + 1 :])  # the list lost an element
+            found[moved] = text
+        else:
+            found[place] = text
+    return found | {(*path, *place): text for place, text in assignment.from_environ.items()}
+
+
+def places_of(assignments: Iterable[Assignment]) -> Places:
+    """Return the places of secrets in assignments, whose paths are as they were typed."""
+    said: dict[str, Any] = {}
+    from_environ: dict[Path, str] = {}
+    for assignment in assignments:
+        *around, name = assignment.path
+        parts = said
+        for step in around:
+            if not isinstance(parts.get(step), dict):
+                parts[step] = {}
+            parts = parts[step]
+        parts[name] = deepcopy(assignment.value)
+        from_environ = _with(from_environ, assignment.path, assignment)
+    return Places.of(said, from_environ)
 
 
 _SOURCE = Source(SET)
@@ -149,6 +188,11 @@ class Patch(NamedTuple):
     def secrets(self) -> frozenset[str]:
         """What the environment put into the values."""
         return frozenset().union(*(assignment.secrets for assignment in self.assignments))
+
+    @property
+    def places(self) -> Places:
+        """Where it did."""
+        return places_of(self.assignments)
 
     def placed(self, problem: Problem) -> Problem:
         """Return the problem as it is: there is no text to point into."""
@@ -185,12 +229,12 @@ def laid_over(kind: Kind, content: Data, present: Data, assignments: Sequence[As
     found = new_problems(kind, said, (content, present))
     problems = [problem for problem in found if problem.severity == "error" or problem.path[0] in touched]
     if any(problem.severity == "error" for problem in problems):
-        secrets = frozenset[str]().union(*(assignment.secrets for assignment in assignments))
+        secrets, places = frozenset[str]().union(*(each.secrets for each in assignments)), places_of(assignments)
         hinted = [
             each._replace(hint=as_text.get(each.path, IN_QUOTES)) if each.hint == IN_QUOTES else each
             for each in problems
         ]
-        raise _wrong([without_secrets(problem, secrets) for problem in hinted], SET)
+        raise _wrong([without_secrets(problem, secrets, places) for problem in hinted], SET)
     return whole
 
 

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 from ebrule.core.validator import IN_QUOTES, check_rule, is_limit, path_text
 from ebrule.errors import InvalidRuleError, Overlap, Problem, Source, UsageError
 from ebrule.pipeline.patch import Assignment, keeps, patched
-from ebrule.redaction import without_secrets
+from ebrule.redaction import Places, Redactor
 from ebrule.rulefile import KEEP, Document, load
 from ebrule.rules.equivalence import equivalent
 from ebrule.rules.kind import Kind, Path, Rule, is_id, value_at
@@ -35,7 +35,8 @@ class Desired(Protocol):
 
     ``fields`` are the fields that are said, or None where it takes the present rule to tell. ``rule_id`` is the rule,
     and ``version`` the one that it was made from, where they are said. ``source`` is what problems point into.
-    ``secrets`` must never be shown. ``recorded`` is what the ledger has of it, where it comes from there.
+    ``secrets`` must never be shown, nor what stands at ``places``. ``recorded`` is what the ledger has of it, where it
+    comes from there.
     """
 
     @property
@@ -50,6 +51,8 @@ class Desired(Protocol):
     def source(self) -> Source: ...  # noqa: D102 - the class tells
     @property
     def secrets(self) -> frozenset[str]: ...  # noqa: D102 - the class tells
+    @property
+    def places(self) -> Places: ...  # noqa: D102 - the class tells
     @property
     def warnings(self) -> tuple[Problem, ...]: ...  # noqa: D102 - the class tells
     @property
@@ -67,7 +70,8 @@ class RuleFile(NamedTuple):
 
     ``fields`` are the rule's own fields as the file says them; a field that it leaves out stays as the org has it.
     ``rule_id`` and ``version`` are what the file says of itself, or None. ``limits`` are the errors that were left to
-    whoever knows the org's rule: a value that it has is no mistake of the file.
+    whoever knows the org's rule: a value that it has is no mistake of the file. ``places`` are those of secrets, also
+    where an assignment stands in for one.
     """
 
     kind: Kind
@@ -78,6 +82,7 @@ class RuleFile(NamedTuple):
     warnings: tuple[Problem, ...] = ()
     limits: tuple[Problem, ...] = ()
     recorded: None = None
+    places: Places = Places()
 
     @property
     def source(self) -> Source:
@@ -201,8 +206,10 @@ def check_document(
 ) -> RuleFile:
     """Check a document, and what its text left unclear, as :func:`load_rule` does; raises the same."""
     the_kind = _kind_of(document, kinds, kind)
+    places = document.places
     if assignments:
         document = patched(document, the_kind.shape, assignments)
+        places = document.places.also(places.known)
     data = document.data
     if data.keys() == {"cases"}:
         raise invalid(document.source, placed_problems(document, [_CASES]), the_kind)
@@ -221,7 +228,7 @@ def check_document(
     known = {name: value for name, value in fields.items() if name not in unknown}
     warnings = placed_problems(document, wondered + _left_to_the_org(the_kind, known))
     rule_id, version = (None if (name,) in document.unset else data.get(name) for name in ("id", "version"))
-    return RuleFile(the_kind, document, fields, rule_id, version, tuple(warnings), tuple(limits))
+    return RuleFile(the_kind, document, fields, rule_id, version, tuple(warnings), tuple(limits), places=places)
 
 
 def _left_to_the_org(kind: Kind, fields: Mapping[str, Any]) -> list[Problem]:
@@ -277,17 +284,18 @@ def placed_problems(document: Document, problems: list[Problem]) -> list[Problem
         if not may_be_merged_in and not is_told:
             found.append(problem)
     found.sort(key=lambda problem: problem.severity == "warning")  # of too many, the errors are kept
-    kept = sorted(found[:MAX_PROBLEMS], key=lambda problem: (problem.line or 0, problem.column or 0))
-    return [_fit_to_show(document, problem) for problem in kept]
+    shown = sorted(found[:MAX_PROBLEMS], key=lambda problem: (problem.line or 0, problem.column or 0))
+    if document.secrets:
+        redactor = Redactor(os.urandom(32), document.secrets, places=document.places)
+        shown = [redactor.problem(problem) for problem in shown]
+    return [_shortened(problem) for problem in shown]
 
 
 _LONGEST_MESSAGE = 500
 
 
-def _fit_to_show(document: Document, problem: Problem) -> Problem:
-    """Return a problem that shows nothing of what the environment put into the file, in bounds."""
-    if document.secrets:
-        problem = without_secrets(problem, document.secrets)
+def _shortened(problem: Problem) -> Problem:
+    """Return a problem whose message has bounds."""
     if len(problem.message) > _LONGEST_MESSAGE:
         problem = problem._replace(message=f"{problem.message[: _LONGEST_MESSAGE - 1]}…")
     return problem

@@ -22,7 +22,7 @@ from ebrule.core.run_end import is_intent, seconds_until_over
 from ebrule.core.webhook import Event, make_event
 from ebrule.errors import LedgerError, Overlap, RuleNotFoundError, UsageError
 from ebrule.pipeline.history import History
-from ebrule.redaction import Redactor, load_key
+from ebrule.redaction import Redactor, holds_digests, redaction_key, with_key_id
 from ebrule.rules.kind import Kind, Rule
 from ebrule.rules.merge import missing_changes
 from ebrule.rules.stored import stored_differently
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ebrule.core.auth import Session
     from ebrule.core.pace import Pace
     from ebrule.core.transport import Transport
+    from ebrule.redaction import Key
     from ebrule.settings import Settings
 
 Record = dict[str, Any]
@@ -98,7 +99,7 @@ def resolve(
         doubtful = ledger.intents_decided_by_time() if again else []
         if not intents and not doubtful:
             return []
-        redactor = Redactor(load_key(settings.state_dir))
+        redactor = Redactor(redaction_key(settings))
         with connect(org, settings.network, pace, read_only=True, transport=transport) as session:
             resolver = _Resolver(ledger, seen, session, kinds=settings.kinds, redactor=redactor)
             return [*map(resolver.settle, intents), *map(resolver.look_again, doubtful)]
@@ -127,7 +128,7 @@ def resolve_as(
         if (intent := intents.get(operation_id)) is None or not is_intent(intent):
             hint = "List the open operations: ebrule audit show --result open --result unknown --changes"
             raise UsageError(f"no unresolved operation {operation_id}", hint=hint, code="no-operation")
-        redactor = Redactor(load_key(settings.state_dir))
+        redactor = Redactor(redaction_key(settings))
         kind = settings.kinds.get(intent["kind"])
         made = intent["base_version"] + 1 if kind is not None and kind.version_increments_by_one else None
         finding = _finding(
@@ -142,7 +143,7 @@ def resolve_as(
             sent = Rule(intent["rule_id"], made, {**intent["after"], "version": made})
             org_id = intent.get("org_id") or str(intent.get("region"))
             event = _event(kind, intent, sent, org_id=org_id, shown=sent.data, ledger=ledger, pace=pace)
-        return _held(ledger, seen, intent, lambda: _recorded(ledger, intent, finding, event=event))
+        return _held(ledger, seen, intent, lambda: _recorded(ledger, redactor.key, intent, finding, event=event))
 
 
 class _Resolver:
@@ -194,7 +195,7 @@ class _Resolver:
         finding = self._concluded(kind, intent, present, verdict)
         if finding.state == "applied":
             return self._record_applied(kind, intent, present, finding)
-        return _recorded(self._ledger, intent, finding) if finding.is_settled else finding
+        return _recorded(self._ledger, self._redactor.key, intent, finding) if finding.is_settled else finding
 
     def _reconsider(self, kind: Kind, key: RuleKey, intent: Record) -> Finding:
         try:
@@ -238,6 +239,8 @@ class _Resolver:
             return _finding(intent, "not_applied", **{**facts, "decided_by": "time"})
         content = self._redactor.data(kind.content(present.data))
         missing = missing_changes(kind.shape, intent["before"], intent["after"], content)
+        if holds_digests([intent["before"], intent["after"]]) and not self._redactor.key.made(intent.get("key_id")):
+            facts["reason"] += "; its secrets were recorded with another key: set EBRULE_REDACTION_KEY to that one"
         return _finding(intent, "unknown", **{**facts, "decided_by": None}, missing=missing)
 
     def _record_applied(self, kind: Kind, intent: Record, present: Rule, finding: Finding) -> Finding:
@@ -259,7 +262,7 @@ class _Resolver:
             facts["event"] = _event(
                 kind, intent, rule, org_id=org_id, shown=shown, ledger=self._ledger, pace=self._pace
             )
-        return _recorded(self._ledger, intent, finding, **facts)
+        return _recorded(self._ledger, self._redactor.key, intent, finding, **facts)
 
 
 def _held(ledger: AuditLog, seen: int, intent: Record, settle: Callable[[], Finding]) -> Finding:
@@ -277,7 +280,7 @@ def _held(ledger: AuditLog, seen: int, intent: Record, settle: Callable[[], Find
         return settle()
 
 
-def _recorded(ledger: AuditLog, intent: Record, finding: Finding, **facts: Any) -> Finding:
+def _recorded(ledger: AuditLog, key: Key, intent: Record, finding: Finding, **facts: Any) -> Finding:
     ledger.append(
         "resolution",
         finding.operation_id,
@@ -287,9 +290,8 @@ def _recorded(ledger: AuditLog, intent: Record, finding: Finding, **facts: Any) 
         state=finding.state,
         version=finding.version,
         made_version=finding.made_version,
-        reason=finding.reason,
         decided_by=finding.decided_by,
-        **{"event": None} | facts,
+        **with_key_id({"reason": finding.reason, "event": None} | facts, key),
     )
     return finding
 

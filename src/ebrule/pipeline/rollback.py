@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ebrule.core.audit import RuleKey
 from ebrule.core.pace import Pace
 from ebrule.errors import InvalidRuleError, LedgerError, Problem, Source, UsageError
-from ebrule.pipeline.patch import laid_over, parse_assignments
+from ebrule.pipeline.patch import laid_over, parse_assignments, places_of
 from ebrule.pipeline.run import Run
-from ebrule.redaction import Redactor, holds_redacted, present_key
+from ebrule.redaction import Redactor, holds_redacted, present_redaction_key
 from ebrule.rules.kind import Kind, checked_id
 from ebrule.rules.registry import DEFAULT_KIND, kind_named
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ebrule.pipeline.operation import UpdateResult
     from ebrule.pipeline.options import UpdateOptions
     from ebrule.pipeline.patch import Assignment
+    from ebrule.redaction import Places
     from ebrule.rules.kind import Rule
     from ebrule.settings import Settings
 
@@ -46,11 +47,17 @@ class Recorded:
     source: Source
     fields: Mapping[str, Any] | None = None
     warnings: tuple[Problem, ...] = ()
+    key_id: str | None = None
 
     @property
     def secrets(self) -> frozenset[str]:
         """What the environment put into the assignments."""
         return frozenset().union(*(assignment.secrets for assignment in self.assignments))
+
+    @property
+    def places(self) -> Places:
+        """Where it did."""
+        return places_of(self.assignments)
 
     def placed(self, problem: Problem) -> Problem:
         """Return the problem as it is: there is no text to point into."""
@@ -71,8 +78,16 @@ class Recorded:
         content = laid_over(kind, content, present, self.assignments)
         missing = [_missing(path) for path in _redacted_paths(kind, content)]
         if missing:
-            raise InvalidRuleError("a secret is not known any more. Nothing was sent.", missing, source=self.source)
+            hint = None if self.redactor.key.made(self.key_id) else _OTHER_KEY
+            message = "a secret is not known any more. Nothing was sent."
+            raise InvalidRuleError(message, missing, source=self.source, hint=hint)
         return content
+
+
+_OTHER_KEY = (
+    "These digests were made with another key, so they cannot be compared with what the org has. "
+    "Set EBRULE_REDACTION_KEY to that key."
+)
 
 
 def _missing(path: str) -> Problem:
@@ -178,9 +193,10 @@ def _load(run: Run, to_version: int | None) -> Recorded:
         rule_id,
         None if options.expect_version is not None else last.version,
         state.data,
-        Redactor(present_key(settings.state_dir) or b""),
+        Redactor(present_redaction_key(settings) or b""),
         parse_assignments(options, environ),
         Source(f"version {version} in the ledger"),
+        key_id=state.key_id,
     )
 
 

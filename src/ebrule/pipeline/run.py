@@ -7,7 +7,6 @@ read beside the GET.
 from __future__ import annotations
 
 import contextlib
-import secrets
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,7 +37,7 @@ from ebrule.pipeline.compare import compare
 from ebrule.pipeline.history import History
 from ebrule.pipeline.operation import Operation, UpdateResult, redact_error, redacted_overlap
 from ebrule.pipeline.plan import Desired, Plan, invalid
-from ebrule.redaction import Redactor, load_key, present_key
+from ebrule.redaction import Redactor, redaction_key, redaction_key_at_hand
 from ebrule.rules.diff import Change, diff, is_same_place
 from ebrule.rules.kind import Rule, checked_id
 from ebrule.rules.merge import merge3
@@ -96,7 +95,9 @@ class Run:
         self.endpoint: Endpoint | None = None
         self.hook: Transport | None = None
         if settings.webhook_url and options.announce:
-            self.endpoint = Endpoint(settings.webhook_url, settings.webhook_secret)
+            self.endpoint = Endpoint(
+                settings.webhook_url, settings.webhook_secret, key=partial(redaction_key_at_hand, settings)
+            )
         if self.endpoint and not options.dry_run:
             # Made now: certificates that cannot be read must be found before anything is sent.
             self.hook = self._open.enter_context(contextlib.closing(self.endpoint.connect(settings.network)))
@@ -157,7 +158,7 @@ class Run:
         return self.result
 
     def _plan(self, load: Callable[[], Desired]) -> None:
-        self.key = present_key(self.settings.state_dir) or secrets.token_bytes(32)
+        self.key = redaction_key_at_hand(self.settings)
         try:
             plan, history = self._read(self._load(load))
             self.result.drift = history.drift(plan)
@@ -169,15 +170,20 @@ class Run:
 
     def _update(self, load: Callable[[], Desired]) -> None:
         self.ledger.prepare()
-        self.key = load_key(self.settings.state_dir)
-        self.redactor = Redactor(self.key)
+        self.key = redaction_key(self.settings)
+        self.redactor = Redactor(self.key, self.settings.secrets)
         operation = Operation(self.ledger, self.result, self.pace)
+        operation.key = self.redactor.key
         with self.ledger.running(operation.id):
             try:
                 operation.facts = self._facts()
                 desired = self._load(load)
                 operation.facts = self._facts()  # now without the file's secrets
-                self._change(desired, operation)
+                try:
+                    self._change(desired, operation)
+                finally:
+                    self.redactor = self.redactor.also(self.session.tokens.credentials)
+                    operation.facts = self._facts()
             except UsageError:
                 raise
             except EbruleError as error:
@@ -214,7 +220,7 @@ class Run:
         except OutOfTimeError:
             raise too_late(f"{self._loading} could not be read") from None
         self.desired = desired
-        self.redactor = Redactor(self.key, desired.secrets)
+        self.redactor = Redactor(self.key, desired.secrets | self.settings.secrets, places=desired.places)
         result = self.result
         result.kind, result.source, result.warnings = desired.kind.name, desired.source, desired.warnings
         file = desired.source.name
@@ -266,7 +272,8 @@ class Run:
         base = self._not_older(kind, base, history.last)
         result.base_version = result.version = base.version
         # What an earlier run knew as a secret stays one, though this one reads it from the org.
-        known = Redactor(self.key, desired.secrets | session.tokens.credentials)
+        secrets = desired.secrets | self.settings.secrets | session.tokens.credentials
+        known = Redactor(self.key, secrets, places=desired.places)
         self.redactor = known.knowing([desired.recorded, *history.recorded], base.data)
         history.redactor = self.redactor
         there = {reference.resource for reference in self._references(kind, base.data, rule_id)}
@@ -315,7 +322,7 @@ class Run:
         return {each: problem for each, problem in wrong.items() if each not in own}
 
     def _name_of(self, rule: Rule) -> str:
-        return self.redactor.text(str(rule.data.get("name") or ""))
+        return str(self.redactor.data({"name": rule.data.get("name") or ""})["name"])
 
     def _changes(self, kind: Kind, before: Data, after: Data) -> list[Change]:
         return diff(kind.shape, self.redactor.data(before), self.redactor.data(after))
@@ -332,6 +339,7 @@ class Run:
 
     def _change(self, desired: Desired, operation: Operation) -> None:
         plan, history = self._read(desired)
+        operation.facts = self._facts()  # now without the access token
         if plan.is_empty:
             operation.outcome(self.redactor)
             if not self.result.recorded:

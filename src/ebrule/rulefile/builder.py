@@ -82,6 +82,7 @@ class Builder:
         self._keys: dict[Path, Span] = {}
         self._secrets: set[str] = set()
         self._as_text: dict[Path, str] = {}
+        self._from_environ: dict[Path, str] = {}
         self._filled_in = 0
         self._is_whole = False
 
@@ -223,7 +224,16 @@ class Builder:
         secrets = frozenset(self._secrets)
         values, keys = Places(self._layout, self._values), Places(self._layout, self._keys)
         problems = tuple(self.problems)
-        return Document(self._source, self._root, values, keys, secrets, problems, as_text=self._as_text)
+        return Document(
+            self._source,
+            self._root,
+            values,
+            keys,
+            secrets,
+            problems,
+            as_text=self._as_text,
+            from_environ=self._from_environ,
+        )
 
     # Putting it together.
 
@@ -268,8 +278,9 @@ class Builder:
                 return "${"
             if variable := _VARIABLE.fullmatch(found["inner"] or ""):
                 value = self._variable(variable["name"], found[0], start, end)
-                if value and variable["source"] == "env":
-                    self._secrets.add(value)
+                if variable["source"] == "env":
+                    self._from_environ[self.path] = text
+                    self._secrets |= {value} if value else set()
                 is_complete &= bool(value)
                 return value
             kind = "misplaced-keep" if found[0] == KEEP.value else "unknown-substitution"

@@ -6,6 +6,8 @@ import enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ebrule.redaction import Places
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,6 +42,7 @@ class Document(NamedTuple):
         assigned: The paths whose values do not come from the text, and have no place in it; for each, how to say that
             the value is text.
         as_text: What to do to make a value text that has its type from a ``${var:NAME}``, by its path.
+        from_environ: What the text says, by the path, where it says ``${env:…}``.
     """
 
     source: Source
@@ -50,6 +53,7 @@ class Document(NamedTuple):
     problems: tuple[Problem, ...] = ()
     assigned: Mapping[Path, str] = MappingProxyType({})
     as_text: Mapping[Path, str] = MappingProxyType({})
+    from_environ: Mapping[Path, str] = MappingProxyType({})
 
     def __repr__(self) -> str:
         """Show nothing of the data, which may hold secrets."""
@@ -59,6 +63,11 @@ class Document(NamedTuple):
     def unset(self) -> frozenset[Path]:
         """The paths of the values that cannot be known, since a variable is not set."""
         return frozenset(problem.path for problem in self.problems if problem.id == "unset-variable")
+
+    @property
+    def places(self) -> Places:
+        """Where secrets stand in the data."""
+        return Places.of(self.data, self.from_environ)
 
     def place(self, path: Path, *, key: bool = False) -> Place | None:
         """Where the value at ``path`` stands, or its key.

@@ -111,7 +111,8 @@ class Settings(NamedTuple):
     ``deadline`` is in seconds, for the whole run. ``missing`` says why there is no ``org``, where there is none.
     ``warnings`` are what a user should know of where the settings come from. ``kinds`` are the kinds of rules by name,
     as the configuration file has them. ``known_state_dir`` and ``known_audit_log`` are None where nothing says where
-    they are.
+    they are. ``redaction_key`` is the key of the digests that stand for secrets; without one, it is kept in
+    ``state_dir``.
     """
 
     org: Org | None
@@ -127,6 +128,14 @@ class Settings(NamedTuple):
     audit_otlp_required: bool = False
     warnings: tuple[str, ...] = ()
     kinds: Mapping[str, Kind] = KINDS
+    redaction_key: SecretStr | None = None
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What of the settings must never be shown, wherever it comes up again."""
+        org = self.org
+        held = (org and org.client_secret, org and org.access_token, self.webhook_secret, self.redaction_key)
+        return frozenset(each.get_secret_value() for each in held if each)
 
     @property
     def state_dir(self) -> Path:
@@ -174,7 +183,26 @@ def load_settings(options: Options, environ: Mapping[str, str], *, to_org: bool 
         audit_otlp_required=options.audit_otlp_required,
         warnings=tuple(_warnings(options, environ, profile, org)),
         kinds=configured_kinds(environ, is_sandbox=org is not None and org.name == SANDBOX),
+        redaction_key=_redaction_key(environ),
     )
+
+
+LEAST_KEY = 32
+"""The shortest key of the digests, in characters."""
+
+
+def _redaction_key(environ: Mapping[str, str]) -> SecretStr | None:
+    """Return the key of the digests that the environment gives; raises :class:`UsageError` for what is none."""
+    key = environ.get("EBRULE_REDACTION_KEY")
+    if not key:
+        return None
+    if len(key) < LEAST_KEY or not key.isascii() or not key.isprintable() or " " in key:
+        raise UsageError(
+            f"EBRULE_REDACTION_KEY is not a key: it needs {LEAST_KEY} or more printable ASCII characters and no space",
+            hint="Make one with: openssl rand -hex 32",
+            code="bad-redaction-key",
+        )
+    return SecretStr(key)
 
 
 def _collector(options: Options, environ: Mapping[str, str]) -> str | None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lowest import constraints
+
 ROOT = Path(__file__).parents[2]
 FOREIGN = "genesyscloud"
 """The package that the tutorial imports. Nobody has published it, so anyone could claim its name."""
@@ -60,3 +62,37 @@ def test_the_base_is_small() -> None:
     }
 
     assert {"httpx", "platformdirs", "pydantic", "pyyaml", "rich", "tomli", "typer"} == base
+
+
+def test_the_lowest_version_of_every_dependency_is_known() -> None:
+    """Each run-time dependency, those of the extras included, has a lower bound that can be installed and tested."""
+    lowest = constraints(requires("ebrule") or ())
+    names = {re.split(r"[^A-Za-z0-9_.-]", constraint)[0].lower() for constraint in lowest}
+
+    assert {"httpx", "pyyaml", "tomli", "starlette", "opentelemetry-sdk", "purecloudplatformclientv2"} < names
+    assert not {"pytest", "ebrule"} & names
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9.]+(; python_version < '[0-9.]+')?", each) for each in lowest)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "expected"),
+    [
+        ("a>=1.2", ["a==1.2"]),
+        ("a.b-c<2,>=1.2.3", ["a.b-c==1.2.3"]),
+        ("a[x,y]>=1; extra == 'sandbox'", ["a==1"]),
+        ("a>=1; python_version < '3.14'", ["a==1; python_version < '3.14'"]),
+        ("a>=1; python_version < '3.14' and extra == 'otel'", ["a==1; python_version < '3.14'"]),
+        ("a; extra == 'dev'", []),
+        ("ebrule[otel,sandbox]; extra == 'dev'", []),
+    ],
+)
+def test_the_lowest_version_of_a_requirement(requirement: str, expected: list[str]) -> None:
+    """It is the lower bound, wherever the requirement holds, whatever its extra; tools of development have none."""
+    assert expected == constraints([requirement])
+
+
+@pytest.mark.parametrize("requirement", ["a", "a<2", "a==1.2", "a>1; extra == 'sandbox'"])
+def test_a_requirement_without_a_lowest_version(requirement: str) -> None:
+    """A run-time dependency that any version would do for is refused: nobody could test that."""
+    with pytest.raises(ValueError, match="has no lower bound"):
+        constraints([requirement])

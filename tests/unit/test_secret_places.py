@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ebrule.errors import Problem
-from ebrule.redaction import Places, Redactor, with_key_id, without_secrets
+from ebrule.redaction import Places, Redactor, is_sensitive, with_key_id, without_secrets
 from ebrule.redaction.keys import Key
 from ebrule.redaction.places import Place
 from ebrule.redaction.vocabulary import WORDS, is_rare
@@ -195,6 +195,8 @@ def test_a_number_comes_back_where_it_was() -> None:
         (("a",), 'a is "e"; did you mean "enabled"?', f'a is "{hidden("e")}"; did you mean "enabled"?'),
         (("a",), "'e' is no kind of the org's", f"'{hidden('e')}' is no kind of the org's"),
         (("c", 1, "v"), 'from "e" to "x"', f'from "{hidden("e")}" to "{hidden("x")}"'),
+        (("a",), f'"{"e " * 200}"', f'"{hidden("e " * 200 + chr(34))}"'),
+        (("a",), 'is "e" or "', f'is "{hidden("e")}" or "{hidden("")}"'),
         (("c", 0, "v"), '"e" is odd', '"e" is odd'),
         (("c",), '"e" is odd', '"e" is odd'),
     ],
@@ -228,14 +230,20 @@ def test_a_record_with_digests_names_their_key() -> None:
 # --- words ------------------------------------------------------------------------------------------------
 
 
+def names_of(schema: Any) -> set[str]:
+    """Return the names that a JSON schema gives to fields."""
+    parts = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    own = schema.get("properties", {}) if isinstance(schema, dict) else {}
+    return {name for name in own if not name.startswith("$")}.union(*map(names_of, parts))
+
+
 def words_of(schema: Any) -> set[str]:
     """Return the names and the choices of a JSON schema."""
     if isinstance(schema, list):
         return set().union(*map(words_of, schema))
     if not isinstance(schema, dict):
         return set()
-    names = {name for name in schema.get("properties", ()) if not name.startswith("$")}
-    own = {*names, *schema.get("enum", ()), *filter(None, [schema.get("const")])}
+    own = {*names_of(schema), *schema.get("enum", ()), *filter(None, [schema.get("const")])}
     return own.union(*(words_of(value) for value in schema.values()))
 
 
@@ -252,6 +260,13 @@ def test_the_words_of_a_rule_are_known(kind: Any) -> None:
 
     assert words <= WORDS
     assert not any(is_rare(word) for word in words)
+
+
+def test_no_field_of_a_rule_is_sensitive_by_its_name() -> None:
+    """But for the one that holds the org's own credentials, the names of a schema say nothing of secrets."""
+    fields = {name for kind in KINDS.values() for name in names_of(kind.model.model_json_schema())}
+
+    assert {"credentials"} == set(filter(is_sensitive, fields))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ _NAMING = frozenset(("name", "key", "header"))
 _NAMED = frozenset(("value", "values"))
 _CHANGED = frozenset(("before", "after", "base", "ours", "theirs"))
 _BRACKETED = re.compile(r"\[[^\]]*\]")
-_QUOTED = re.compile(r"""(?<!\w)(["'])(.*?)\1(?!\w)""", re.DOTALL)
+# What stands between quotation marks, which may hold some; what has no end nearby is all that follows.
+_QUOTED = re.compile(r"""(?<!\w)(["'])(?:(.{0,300}?)\1(?!\w)|(.*))""", re.DOTALL)
 
 
 class Redactor:
@@ -130,8 +131,8 @@ class Redactor:
 
     def _text_at_a_place(self, text: str) -> str:
         def hide(quoted: re.Match[str]) -> str:
-            mark, said = quoted.groups()
-            return quoted[0] if said in WORDS else f"{mark}{self.value(said)}{mark}"
+            mark, said, rest = quoted.groups()
+            return quoted[0] if said in WORDS else f"{mark}{self.value(said if rest is None else rest)}{mark}"
 
         return _QUOTED.sub(hide, self.text(text))
 

@@ -115,7 +115,9 @@ class World:
         self.shape = shape = list(SHAPES)[seed % len(SHAPES)]
         one_line = _ON_ONE_LINE[seed % len(_ON_ONE_LINE)]
         self.known = {place: self.cage.canary(place, shape) for place in ("PLAIN", "INSIDE", "CONDITION", "IN_SET")}
-        self.known |= {place: self.cage.canary(place, one_line) for place in ("HEADER", "IN_URL", "TARGET")}
+        self.known |= {
+            place: self.cage.canary(place, one_line) for place in ("HEADER", "SET_HEADER", "IN_URL", "TARGET")
+        }
         self.client_secret = self.cage.canary("client secret", one_line)
         self.cage.encoded(f"sandbox:{self.client_secret}", "client secret in base64")
         self.org = EchoingOrg(self._rule(), self.cage.canary("access token"))

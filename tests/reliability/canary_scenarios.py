@@ -46,7 +46,7 @@ def _set(world: World, codes: set[int], *more: str) -> Ran:
         "--set",
         "description=${env:IN_SET}",
         "--set",
-        "targets[target-uuid-12345].headers.X-A=a ${env:IN_SET}",
+        "targets[target-uuid-12345].headers.X-A=a ${env:SET_HEADER}",
     )
     return world.run("update", "--rule-id", RULE_ID, *assignments, *world.output, *more, codes=codes)
 
@@ -205,6 +205,7 @@ def invalid(world: World) -> None:
         {"conditions": [{"field": "${env:PLAIN}", "operator": "${env:INSIDE}", "value": ["${env:CONDITION}", {}]}]},
         {"targets": [{"id": "${env:TARGET}", "url": "${env:IN_URL}", "type": "${env:PLAIN}"}] * 2},
         {"name": "${env:PLAIN}" * 600},
+        {"targets": [{"id": "${env:TARGET}", "headers": {"X A": "${env:PLAIN}"}}]},
     ]
     wrong = wrongs[world.seed % len(wrongs)]
     file = world.file(**wrong)
@@ -387,7 +388,7 @@ def misused(world: World) -> None:
     _update(world, {2})
     environ["EBRULE_API_URL"] = world.org.url
     environ["GENESYSCLOUD_ACCESS_TOKEN"] = f"{world.cage.canary('bad token')}\n"
-    world.run("show", RULE_ID, *world.output, codes={0, 4})
+    world.run("show", RULE_ID, *world.output, codes={0, 2})
     secret = world.input("two-lines.txt", f"{world.cage.canary('bad secret')}\nx")
     world.run("show", RULE_ID, "--client-secret-file", secret.name, codes={2}, stdin="")
     broken = world.input("broken.toml", f"[night]\nclient_secret = {world.cage.canary('bad profile')}\n")
@@ -405,9 +406,12 @@ def sdk(world: World) -> None:
     _set(world, {3, 4}, *by_sdk)
     world.org.misdeeds["get"] = [(is_garbled, refuses(401), refuses(307), is_no_answer, is_encoded)[world.seed % 5]]
     world.run("show", RULE_ID, *by_sdk, *world.output, codes={4, 7})
-    world.ebrule.environ["GENESYSCLOUD_ACCESS_TOKEN"] = f"{world.cage.canary('bad token')}\n"
-    world.run("show", RULE_ID, *by_sdk, *world.output, codes={0, 4, 7})
-    del world.ebrule.environ["EBRULE_API_URL"]
+    environ, good = world.ebrule.environ, dict(world.ebrule.environ)
+    environ["GENESYSCLOUD_ACCESS_TOKEN"] = f"{world.cage.canary('bad token')}\n"
+    world.run("show", RULE_ID, *by_sdk, *world.output, codes={0, 2, 4, 7})
+    environ.clear()
+    environ |= good
+    del environ["EBRULE_API_URL"]
     world.org.misdeeds["proxy"] = [refuses((407, 403, 502)[world.seed % 3])]
     world.run("show", RULE_ID, "--region", "eu-west-1", *by_sdk, codes={4, 7})
 

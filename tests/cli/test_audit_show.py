@@ -242,6 +242,21 @@ def test_a_file_that_was_named_must_be_a_ledger(offline: CommandLine, command: s
         assert (ran.code, "ledger" in ran.err) == (2, True)
 
 
+@pytest.mark.parametrize("output", ["text", "json", "jsonl", "csv"])
+def test_a_broken_ledger_is_warned_of(offline: CommandLine, ledger: LedgerWriter, output: str) -> None:
+    """On standard error, in every format; what it says is shown all the same."""
+    for version in (1, 2, 3):
+        ledger.update(version)
+    shown = offline(*SHOW, "-o", output)
+    assert (0, "") == (shown.code, shown.err)
+    offline.ledger.write_bytes(offline.ledger.read_bytes().replace(b'"attempts":1', b'"attempts":2', 1))
+
+    ran = offline(*SHOW, "-o", output)
+    assert (0, len(shown.out)) == (ran.code, len(ran.out))
+    said = "a line does not continue the line before: one of the two was changed. See: ebrule audit verify\n"
+    assert f"warning: the ledger ~/state/audit.jsonl is broken: {said}" == ran.err
+
+
 def test_a_damaged_line_hides_nothing_else(offline: CommandLine, ledger: LedgerWriter) -> None:
     """Lines that are no records are read over."""
     ledger.update(1)

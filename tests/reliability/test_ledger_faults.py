@@ -56,6 +56,78 @@ def update(ebrule: CommandLine, *prefix: str, **changes: Any) -> Ran:
     return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
+# --- odd file systems ---------------------------------------------------------------------------------------
+
+_REFUSING = """
+import errno, fcntl, os, stat
+
+
+def refusing(number):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+"""
+
+
+def on_a_file_system(ebrule: CommandLine, patch: str) -> None:
+    """Have the calls of a command fail as they do on such a file system."""
+    folder = ebrule.folder / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(_REFUSING + patch)
+    ebrule.environ["PYTHONPATH"] = str(folder)
+
+
+@pytest.mark.parametrize("number", ["EPERM", "ENOTSUP", "ENOSYS"])
+def test_a_file_system_without_hard_links_will_do(ebrule: CommandLine, sandbox: SandboxProcess, number: str) -> None:
+    """Key, ledger and the marks of live runs need none, and nothing is left beside them."""
+    on_a_file_system(ebrule, f"os.link = refusing(errno.{number})")
+
+    assert 0 == update(ebrule).code
+    assert 0 == update(ebrule, priority=51).code
+    assert 2 == len(sandbox.history())
+    assert {"audit.jsonl", "audit.jsonl.running", "redaction.key"} == {each.name for each in ebrule.state.iterdir()}
+    assert [] == list((ebrule.state / "audit.jsonl.running").iterdir())
+    assert AuditLog(ebrule.ledger).verify().ok
+
+
+@pytest.mark.parametrize(
+    ("patch", "before", "cause"),
+    [
+        ("fcntl.flock = refusing(errno.ENOSYS)", None, "its file system has no locks (flock)"),
+        ("fcntl.flock = refusing(errno.ENOLCK)", None, "its file system has no locks (flock)"),
+        (
+            "os.fchmod = refusing(errno.EPERM)",
+            "audit.jsonl",
+            "its file system keeps no permissions, so others could read it",
+        ),
+        (
+            "os.fchmod = refusing(errno.EPERM)",
+            "redaction.key",
+            "its file system keeps no permissions, so others could read it",
+        ),
+    ],
+    ids=["no-locks", "no-lock-server", "ledgers-permissions", "keys-permissions"],
+)
+def test_a_file_system_that_will_not_do_is_told(
+    ebrule: CommandLine, sandbox: SandboxProcess, patch: str, before: str | None, cause: str
+) -> None:
+    """What it lacks is named, with what to do instead; nothing is sent."""
+    if before is not None:
+        ebrule.state.mkdir()
+        (ebrule.state / before).write_bytes(b"" if before == "audit.jsonl" else bytes(32))
+        (ebrule.state / before).chmod(0o755)
+    on_a_file_system(ebrule, patch)
+
+    ran = update(ebrule)
+    assert (LEDGER, []) == (ran.code, sandbox.history())
+    message, hint = ran.err.splitlines()[-2:]
+    assert message.endswith(f": {cause}")
+    assert "EBRULE_STATE_DIR" in hint
+
+
 # --- before anything is sent --------------------------------------------------------------------------------
 
 

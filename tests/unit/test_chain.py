@@ -302,7 +302,7 @@ def test_a_change_of_the_last_line_shows_only_against_a_head_kept_elsewhere(
         pytest.param(b'"n":1', b'"n":1}\n{"n":1', 2, "is a record without", id="split"),
         pytest.param(b'"schema":1', b'"schema":2', 1, "is not a record of schema 1", id="schema"),
         pytest.param(GENESIS.encode(), b"1" * 64, 1, "does not continue", id="beheaded"),
-        pytest.param(b"}\n{", b"}\n\n{", 2, "is not JSON", id="blank-line"),
+        pytest.param(b"}\n{", b"}\n\n{", 2, "is blank, and no repair", id="blank-line"),
         pytest.param(b"}\n{", b"} {", 1, "is not JSON", id="joined"),
     ],
 )
@@ -322,6 +322,9 @@ def test_names_the_first_wrong_line(verify: Verify, old: bytes, new: bytes, line
         pytest.param(ledger(1, TORN, b'{"schema":1,"type":"repair","ti', 1), 2, 2, id="killed-while-repairing"),
         pytest.param(ledger(1, b"\0\0\0", 1), 2, 1, id="lost-block"),
         pytest.param(ledger(1, TORN, 1, TORN, 1), 3, 2, id="twice"),
+        pytest.param(ledger(2, b"", 1), 3, 1, id="blank"),
+        pytest.param(ledger(2, b"", b" \r", b"", 1), 3, 3, id="blanks"),
+        pytest.param(ledger(2, b"", TORN, b"", 1), 3, 3, id="blank-and-torn"),
     ],
 )
 def test_a_repaired_line_is_no_edit(verify: Verify, raw: bytes, records: int, repaired: int) -> None:
@@ -352,6 +355,9 @@ def test_an_unfinished_tail_is_no_edit(verify: Verify, raw: bytes, torn_tail: in
         pytest.param(ledger(2, b"{}", b"{}", 2), 3, id="two-lines-that-were-finished"),
         pytest.param(ledger(2) + b"{}\n", 3, id="junk-at-the-end"),
         pytest.param(ledger(2) + b"\n", 3, id="blank-line-at-the-end"),
+        pytest.param(ledger(2) + TORN + b"\n \r\n", 4, id="blank-line-behind-a-torn-one"),
+        pytest.param(ledger(2, b"", 1).replace(b"\n\n", b"\n\n\n"), 3, id="one-more-blank-line"),
+        pytest.param(ledger(2, b"", 1).replace(b"\n\n", b"\n \n"), 3, id="blank-line-changed"),
     ],
 )
 def test_an_edit_is_no_torn_line(verify: Verify, raw: bytes, line_number: int) -> None:
@@ -360,6 +366,28 @@ def test_an_edit_is_no_torn_line(verify: Verify, raw: bytes, line_number: int) -
 
     assert (found.line, found.torn_tail) == (line_number, 0)
     assert "no repair record accounts for it" in str(found.problem)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 9, 1_000])
+@pytest.mark.parametrize(
+    ("raw", "broken"),
+    [
+        pytest.param(b"", 0, id="empty"),
+        pytest.param(ledger(8), 0, id="whole"),
+        pytest.param(ledger(3, TORN, 2, b"", 3), 0, id="repaired"),
+        pytest.param(ledger(8) + TORN, 0, id="torn"),
+        pytest.param(ledger(8) + b"\n", 1, id="blank"),
+        pytest.param(ledger(8).replace(b"}\n{", b"}\n\n{", 1), 8, id="blank-second"),
+        pytest.param(ledger(2) + ledger(1), 1, id="begun-anew"),
+        pytest.param(ledger(8)[ledger(8).index(b"\n") + 1 :], 7, id="beheaded"),
+    ],
+)
+def test_the_newest_lines_are_verified_alone(tmp_path: Path, raw: bytes, broken: int, most: int) -> None:
+    """A break is found where it is among so many of the newest lines; a shorter ledger has its beginning checked."""
+    with opened(tmp_path, raw) as descriptor:
+        problem = chain.verify_newest(chain.backwards(descriptor), most)
+
+    assert bool(broken and most >= broken) == (problem is not None)
 
 
 def mutations(raw: bytes, count: int) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -103,6 +104,25 @@ def test_a_new_holders_file_is_never_removed_for_a_dead_ones(folder: Path, monke
     assert not LiveRuns(folder).is_held(OPERATION)
     assert LiveRuns(folder).is_held(OPERATION)
     new.__exit__(None, None, None)
+
+
+def test_a_file_that_was_taken_for_a_dead_runs_is_made_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks before it is locked removes it; the holder notices, and is seen from then on."""
+    runs, locked = LiveRuns(folder), fcntl.flock
+    looks = [True, True]
+
+    def be_overtaken(mark: int, how: int) -> None:
+        if how == fcntl.LOCK_EX and looks:
+            looks.pop()
+            assert not runs.is_held(OPERATION)
+        locked(mark, how)
+
+    monkeypatch.setattr(fcntl, "flock", be_overtaken)
+
+    with runs.hold(OPERATION):
+        assert looks == []
+        assert runs.is_held(OPERATION)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_file_that_vanishes_says_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

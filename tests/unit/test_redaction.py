@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -466,9 +467,16 @@ print(load_key(Path(sys.argv[1])).hex())
     assert keys == {load_key(tmp_path / "state").hex()}
 
 
-def test_the_key_of_a_faster_process_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where another process makes the key meanwhile, that key is the one."""
-    link = os.link
+def no_links(*_: Any, **__: Any) -> None:
+    """Link nothing, as file systems do that have no hard links."""
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("link", [os.link, no_links], ids=["links", "no-links"])
+def test_the_key_of_a_faster_process_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: Callable[..., None]
+) -> None:
+    """Where another process makes the key meanwhile, that key is the one, also without hard links."""
 
     def overtaken(draft: Path, path: Path) -> None:
         path.write_bytes(KEY)
@@ -477,6 +485,15 @@ def test_the_key_of_a_faster_process_is_kept(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "link", overtaken)
 
     assert load_key(tmp_path) == KEY
+    assert [path.name for path in tmp_path.iterdir()] == ["redaction.key"]
+
+
+def test_a_key_is_made_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without them has it whole, and nothing beside it."""
+    monkeypatch.setattr(os, "link", no_links)
+
+    key = load_key(tmp_path)
+    assert (32, key) == (len(key), load_key(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["redaction.key"]
 
 

@@ -34,10 +34,12 @@ Examples:
   ebrule audit show --last 0 -o csv > changes.csv
 
 One entry for each update or rollback, the newest first. Offline. Times are UTC.
-In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
+A break in the chain of the newest 1,000 lines is warned of; `ebrule audit verify`
+looks at all of them. In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
 """
 
 _DEFAULT_LAST = 20
+_WALKED = 1_000  # lines; to walk all of a long ledger takes seconds
 
 
 class AuditOutput(str, enum.Enum):
@@ -64,6 +66,7 @@ def run(command: AuditShowCommand, screen: Screen, *, now: Callable[[], datetime
     from ebrule.core.audit import utc_now
 
     ledger = on.open_ledger(command.audit_log)
+    _warn_of_a_break(screen, ledger)
     found = islice(command.filters.apply(ledger, now or utc_now), min(command.last, sys.maxsize) or None)
     if command.output is AuditOutput.JSON:
         screen.json(_document(ledger, found))
@@ -79,6 +82,17 @@ def run(command: AuditShowCommand, screen: Screen, *, now: Callable[[], datetime
 
         show_operations(screen, ledger.path, list(found), last=command.last, changes=command.changes)
     return 0
+
+
+def _warn_of_a_break(screen: Screen, ledger: AuditLog) -> None:
+    from ebrule.cli.results import short_path
+    from ebrule.core.chain import verify_newest
+
+    if problem := verify_newest(ledger.entries_backwards(), _WALKED):
+        screen.err(
+            ("warning:", "warning"),
+            f" the ledger {short_path(ledger.path)} is broken: a line {problem}. See: ebrule audit verify",
+        )
 
 
 def _document(ledger: AuditLog, found: Iterable[RecordedOperation]) -> dict[str, object]:

@@ -1,8 +1,4 @@
-"""``ebrule audit verify``: is the ledger as it was written?
-
-A ledger that is not ends with 3, as ``validate`` and ``test`` do where what they were given to check does not pass. No
-other code fits: 1 would call it a bug in ebrule, and 11 says that something could not be written.
-"""
+"""``ebrule audit verify``: is the ledger as it was written?"""
 
 from __future__ import annotations
 
@@ -29,7 +25,7 @@ Examples:
 
 Walks the chain of hashes, offline. A line that was changed, removed or added shows in the line after it. Lines that
 were cut off the end show only against a head that was kept elsewhere: `audit.head` of an update's JSON output,
-`auditHead` of its event. Ends with 3 where something is wrong.
+`auditHead` of its event. Exits with code 11 where something is wrong.
 """
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -70,7 +66,7 @@ def run(command: AuditVerifyCommand, screen: Screen) -> int:
         )
     else:
         _show(screen, ledger.path, found, head)
-    return int(ExitCode.OK if found.ok else ExitCode.INVALID)
+    return int(ExitCode.OK if found.ok else ExitCode.LEDGER)
 
 
 def _show(screen: Screen, path: Path, found: Verification, head: str | None) -> None:

@@ -184,7 +184,7 @@ class AuditLog:
 
     def head(self) -> str:
         """The hash of the last finished line; `GENESIS` where there is none."""
-        return next((entry.head for entry in self.entries_backwards() if entry.terminated), GENESIS)
+        return next((entry.head for entry in self.entries_backwards() if not entry.torn), GENESIS)
 
     def entries(self, *, start: int = 0) -> Iterator[Entry]:
         """The lines in their order, from the byte offset ``start`` of one; none where there is no file.

@@ -7,7 +7,7 @@ outside too.
 A killed writer can leave half a line. The next writer closes it off with a newline and a ``repair`` record
 that tells what it found: ``torn_bytes`` and ``torn_sha256`` of the torn bytes, and ``torn_prev``, the hash
 of the line before them, since a torn line has lost its own. So the chain holds over torn bytes too, and an
-edit is no torn line.
+edit is no torn line. Blank lines at the end, as an editor may leave them, are closed off in the same way.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ebrule.errors import LedgerError
@@ -115,9 +116,14 @@ class Entry:
 
     @property
     def torn(self) -> bool:
-        """Whether a killed writer left this line: without newline, or closed off but for a repair record."""
-        cut = self.raw and is_start(self.raw) and not self.raw.endswith(b"}")
-        return not self.terminated or bool(cut)
+        """Whether a killed writer left this line: without newline, or closed off but for a repair record; or blank."""
+        cut = is_start(self.raw) and not self.raw.endswith(b"}")
+        return not self.terminated or cut or self.is_blank
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the line has its newline and nothing else that can be seen: no writer of ebrule leaves such a one."""
+        return self.terminated and not self.raw.strip()
 
 
 def is_start(raw: bytes) -> bool:
@@ -247,6 +253,25 @@ def verify(entries: Iterable[Entry], expect_head: str | None = None) -> Verifica
     return walk.result(None, expected_at)
 
 
+def verify_newest(newest: Iterable[Entry], most: int) -> str | None:
+    """Walk the chain of a ledger's newest lines, and return what is wrong, as the end of a sentence, or None.
+
+    Args:
+        newest: The lines from the last to the first, as `backwards` gives them.
+        most: How many of them to walk. A ledger without more is walked from its beginning.
+    """
+    lines = list(islice(newest, most + 1))[::-1]
+    walk = _Walk()
+    if len(lines) > most:  # what the first of them continues is not looked at
+        first = next((at for at, line in enumerate(lines) if not line.torn and line.record), len(lines))
+        walk.head = lines[first].head if first < len(lines) else GENESIS
+        lines = lines[first + 1 :]
+    flaw = next(filter(None, map(walk.step, lines)), None) or walk.unfinished()
+    return flaw and flaw[1]
+
+
+_UNREPAIRED = "and no repair record accounts for it"
+_BLANK = f"is blank, {_UNREPAIRED}"
 _Flaw: TypeAlias = tuple[int | None, str]
 
 
@@ -287,7 +312,10 @@ class _Walk:
 
     def unfinished(self) -> _Flaw | None:
         """What is wrong with last lines that no repair record follows; torn ones may wait for theirs."""
-        return None if all(line.torn for line in self._torn) else self._flaw()
+        if not all(line.torn for line in self._torn):
+            return self._flaw()
+        why = f"{_BLANK}: an editor may have added it, and the next update records one"
+        return next(((line.line_number, why) for line in self._torn if line.is_blank), None)
 
     def result(self, flaw: _Flaw | None, expected_at: int | None = None) -> Verification:
         """What was found, now that the walk is over."""
@@ -304,7 +332,7 @@ class _Walk:
 
     def _flaw(self) -> _Flaw:
         first = self._torn[0]
-        return first.line_number, f"{first.flaw}, and no repair record accounts for it"
+        return first.line_number, _BLANK if first.is_blank else f"{first.flaw}, {_UNREPAIRED}"
 
 
 def _tells(record: Record, repair: Record) -> bool:

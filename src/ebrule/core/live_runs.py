@@ -12,7 +12,7 @@ import re
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ebrule.core.shared_file import SAFE_FLAGS, ledger_errors, make_folder
+from ebrule.core.shared_file import SAFE_FLAGS, ledger_errors, lock, make_folder
 from ebrule.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -43,18 +43,11 @@ class LiveRuns:
                 make_folder(self._folder)
                 folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | SAFE_FLAGS)
                 stack.callback(os.close, folder)
-                draft = f".{operation_id}.{os.urandom(4).hex()}"
-                mark = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_FLAGS, 0o600, dir_fd=folder)
-                stack.callback(os.close, mark)
-                try:
-                    # Locked before it has its name, so that nobody takes it for a dead run's.
-                    fcntl.flock(mark, fcntl.LOCK_EX)
-                    named = _name(draft, operation_id, folder)
-                finally:
-                    _remove(draft, folder)
-            if not named:
+                mark = _claim(operation_id, folder)
+            if mark is None:
                 message = f"operation {operation_id} is under way in another process"
                 raise LedgerError(message, hint="Try again when it is done.")
+            stack.callback(os.close, mark)
             stack.callback(_remove, operation_id, folder)
             yield
 
@@ -77,20 +70,35 @@ class LiveRuns:
                 os.close(folder)
 
 
-def _name(draft: str, name: str, folder: int) -> bool:
-    """Give the file its name; False where a live process has one of that name."""
-    while not _link(draft, name, folder):
-        if _is_locked(name, folder):
-            return False
-    return True
+def _claim(name: str, folder: int) -> int | None:
+    """Make and lock the file of this name, and return its descriptor; None where a live process has one.
+
+    Hard links are not needed, which some file systems lack. Until it is locked, others may take the file for a dead
+    run's, and remove it: then it is made once more.
+    """
+    while True:
+        try:
+            mark = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_FLAGS, 0o600, dir_fd=folder)
+        except FileExistsError:
+            if _is_locked(name, folder):
+                return None
+            continue
+        try:
+            lock(mark, fcntl.LOCK_EX)
+            if _is_at(name, mark, folder):
+                return mark
+        except BaseException:
+            os.close(mark)
+            raise
+        os.close(mark)
 
 
-def _link(draft: str, name: str, folder: int) -> bool:
+def _is_at(name: str, mark: int, folder: int) -> bool:
+    """Whether the open file still has this name."""
     try:
-        os.link(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except FileExistsError:
+        return os.path.samestat(os.fstat(mark), os.stat(name, dir_fd=folder, follow_symlinks=False))
+    except FileNotFoundError:
         return False
-    return True
 
 
 def _is_locked(name: str, folder: int) -> bool:
@@ -100,14 +108,12 @@ def _is_locked(name: str, folder: int) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Only who holds a file's lock removes its name. So if this one still has it, nobody takes it now.
-        if os.path.samestat(os.fstat(mark), os.stat(name, dir_fd=folder, follow_symlinks=False)):
+        if _is_at(name, mark, folder):
             _remove(name, folder)
     except BlockingIOError:
         return True
-    except FileNotFoundError:
-        return False
     finally:
         os.close(mark)
     return False

@@ -27,8 +27,11 @@ _LOCK_PAUSE = 0.005  # seconds between two tries for the lock; an append holds i
 # The file system has no such sync; anything else means that it failed.
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOTTY)
 _ELSEWHERE = "Choose another file with --audit-log, or another folder with EBRULE_STATE_DIR."
+_LOCAL = "Choose a file on a local disk with --audit-log, or a folder there with EBRULE_STATE_DIR."
 _MORE_SPACE = "Free some space, or choose another file with --audit-log."
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 _HINTS = {
+    **dict.fromkeys(_NO_LOCKS, _LOCAL),
     errno.ELOOP: "It is a symbolic link: pass the path that it leads to.",
     errno.ENOSPC: _MORE_SPACE,
     errno.EDQUOT: _MORE_SPACE,
@@ -44,6 +47,16 @@ def ledger_errors(verb: str, path: Path) -> Iterator[None]:
     except OSError as exc:
         message = f"cannot {verb} the ledger {path}: {exc.strerror or exc}"
         raise LedgerError(message, hint=_HINTS.get(exc.errno or 0, _ELSEWHERE)) from exc
+
+
+def lock(descriptor: int, how: int) -> None:
+    """Lock a file as ``fcntl.flock`` does; what it raises names the cause where the file system has no locks."""
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError as exc:
+        if exc.errno in _NO_LOCKS:
+            raise OSError(exc.errno, "its file system has no locks (flock)") from exc
+        raise
 
 
 def make_folder(folder: Path) -> None:
@@ -127,7 +140,7 @@ class SharedFile:
         """
         status = os.fstat(descriptor)
         if stat.S_IMODE(status.st_mode) & 0o077:
-            os.fchmod(descriptor, 0o600)
+            _keep_from_others(descriptor)
         if status.st_size == 0:
             self._sync_folders()  # so the name of a file that holds anything lasts
         try:
@@ -154,7 +167,7 @@ class SharedFile:
         began, slept = time.monotonic(), 0.0
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if (waited := max(time.monotonic() - began, slept)) >= self._lock_seconds:
                     message = f"another process holds the ledger {self.path}; waited {waited:.0f} s for it"
@@ -185,6 +198,13 @@ class SharedFile:
                     raise
             finally:
                 os.close(descriptor)
+
+
+def _keep_from_others(descriptor: int) -> None:
+    try:
+        os.fchmod(descriptor, 0o600)
+    except PermissionError as exc:  # the file is this user's own
+        raise OSError(errno.ENOTSUP, "its file system keeps no permissions, so others could read it") from exc
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import os
 import stat
@@ -144,7 +145,10 @@ def _read_key(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
             raise LedgerError(f"the key {path} is no regular file of this user", hint=_HINT)
         if stat.S_IMODE(status.st_mode) & 0o077:
-            os.fchmod(descriptor, 0o600)
+            try:
+                os.fchmod(descriptor, 0o600)
+            except PermissionError as exc:
+                raise OSError(exc.errno, "its file system keeps no permissions, so others could read it") from exc
         key = os.read(descriptor, _KEY_SIZE + 1)
     finally:
         os.close(descriptor)
@@ -156,6 +160,22 @@ def _read_key(path: Path) -> bytes:
     return key
 
 
+def _name(draft: Path, path: Path) -> None:
+    """Give a whole file its name, unless it is taken: a key that is in use is never replaced."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    except OSError:  # the file system may have no hard links: a rename would replace, so nobody else may do it now
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if not os.path.lexists(path):
+                draft.rename(path)
+        finally:
+            os.close(folder)
+
+
 def _make_key(path: Path) -> None:
     """Put a whole, synced key at ``path``, unless another process was faster."""
     draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
@@ -165,10 +185,9 @@ def _make_key(path: Path) -> None:
             file.write(os.urandom(_KEY_SIZE))
             file.flush()
             os.fsync(descriptor)
-        with suppress(FileExistsError):
-            os.link(draft, path)  # unlike a rename, this never replaces a key that is in use
+        _name(draft, path)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

@@ -121,7 +121,7 @@ def test_without_a_required_acknowledgement_nothing_is_sent(
     assert sandbox.history() == []
     assert [record["type"] for record in ebrule.records()] == ["intent", "outcome"]
     assert "::error::" not in ran.err
-    assert "Nothing is open" in ebrule("audit", "resolve").out
+    assert "No unresolved operations" in ebrule("audit", "resolve").out
 
 
 def test_a_collector_that_never_answers_has_not_acknowledged(ebrule: CommandLine, sandbox: SandboxProcess) -> None:

@@ -170,7 +170,7 @@ def test_paths_and_limits_of_the_default_kind_can_be_configured(ebrule: CommandL
     ran = ebrule("validate", rule)
     assert ran.code == 3
     assert "priority is 21; it must be from 1 to 20" in ran.out
-    assert ebrule("update", "--rule-id", "demo-rule", "--file", rule).code == 3
+    assert ebrule("update", "--rule-id", "demo-rule", "--file", rule).code == 6  # no such rule at that path
     assert ebrule("show", "demo-trigger", "-o", "json").json["topicName"]
 
 

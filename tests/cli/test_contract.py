@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.loopback
 
 RESULT_KEYS = [
-    "schema_version", "result", "kind", "rule_id", "base_version", "version", "attempts", "conflicts", "latency_ms",
-    "changes", "merged", "webhook", "event_id", "audit", "error",
+    "schema_version", "result", "kind", "org_id", "rule_id", "base_version", "version", "made_version", "attempts",
+    "conflicts", "latency_ms", "changes", "merged", "stored_differently", "webhook", "event_id", "audit", "error",
 ]  # fmt: skip
 ERROR_KEYS = ["code", "message", "hint", "http_status", "correlation_id", "problems", "conflict"]
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -82,10 +82,11 @@ def test_the_json_document_of_an_update(ebrule: CommandLine) -> None:
         ran = ebrule("update", "--file", ebrule.rule(), "--webhook-url", receiver.url, "--output", "json")
 
     document = ran.json
+    assert ebrule.sandbox is not None
     assert list(document) == RESULT_KEYS
     assert {**document, "latency_ms": 0, "changes": [], "event_id": "", "audit": {}} == {
-        "schema_version": 1, "result": "updated", "kind": "eventbridge", "rule_id": "demo-rule", "base_version": 7,
-        "version": 8, "attempts": 1, "conflicts": 0, "latency_ms": 0, "changes": [], "merged": [],
+        "schema_version": 1, "result": "updated", "kind": "eventbridge", "org_id": ebrule.sandbox.org_id,
+        "rule_id": "demo-rule", "base_version": 7, "version": 8, "made_version": 8, "stored_differently": [], "attempts": 1, "conflicts": 0, "latency_ms": 0, "changes": [], "merged": [],
         "webhook": "delivered", "event_id": "", "audit": {}, "error": None,
     }  # fmt: skip
     assert document["latency_ms"] > 0

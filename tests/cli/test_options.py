@@ -54,13 +54,15 @@ def each(*chosen: tuple[tuple[str, ...], Any]) -> pytest.MarkDecorator:
     )
 
 
-NUMBERS = {"N", "SECONDS", "PORT", "MS"}
+NUMBERS = {"N", "SECONDS", "PORT", "MS", "READS", "COUNT"}
+CHOICES = {"--as": "applied", "--authors": "all"}
+"""What options take that have no default, in the place of the usual choice."""
 
 
 def sample(parameter: Any) -> str:
     """Give a value that the command line can read."""
     if parameter.metavar is None:  # a choice
-        return str(parameter.default.value) if parameter.default else "merge"
+        return str(parameter.default.value) if parameter.default else CHOICES.get(parameter.opts[0], "merge")
     return "1" if parameter.metavar in NUMBERS else "x"
 
 

@@ -59,7 +59,7 @@ class History:
     @property
     def recorded(self) -> list[Any]:
         """What is recorded of the rule: its redacted values are secrets, wherever they stand now."""
-        return [self.last and self.last.data, self.last_sent]
+        return [self.last and self.last.data, *(self.last_sent or ())]
 
     def content_at(self, version: int, *known: Any) -> dict[str, Any] | None:
         """Return the rule's content at a version, or None where the ledger does not know it.

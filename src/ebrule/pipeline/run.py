@@ -373,7 +373,9 @@ class Run:
                 raise InvalidRuleError("merged with what others changed meanwhile, the rule is not right", problems)
 
         def evidence(base_version: int) -> Evidence:
-            return history.evidence(base_version, operation.id, self.identity.client_id, updater.wanted)
+            found = history.evidence(base_version, operation.id, self.identity.client_id, updater.wanted)
+            # A version that others have replaced is not what the rule is now: this run cannot report it as done.
+            return found._replace(content_found=lambda: None)
 
         options = self.options
         pinned = options.is_pinned(desired.version)

@@ -86,7 +86,8 @@ def test_the_json_document_of_an_update(ebrule: CommandLine) -> None:
     assert list(document) == RESULT_KEYS
     assert {**document, "latency_ms": 0, "changes": [], "event_id": "", "audit": {}} == {
         "schema_version": 1, "result": "updated", "kind": "eventbridge", "org_id": ebrule.sandbox.org_id,
-        "rule_id": "demo-rule", "base_version": 7, "version": 8, "made_version": 8, "stored_differently": [], "attempts": 1, "conflicts": 0, "latency_ms": 0, "changes": [], "merged": [],
+        "rule_id": "demo-rule", "base_version": 7, "version": 8, "made_version": 8, "attempts": 1, "conflicts": 0,
+        "latency_ms": 0, "changes": [], "merged": [], "stored_differently": [],
         "webhook": "delivered", "event_id": "", "audit": {}, "error": None,
     }  # fmt: skip
     assert document["latency_ms"] > 0

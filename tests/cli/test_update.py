@@ -163,7 +163,7 @@ def test_what_became_of_an_update_is_asked_of_the_same_org(tmp_path: Path, ebrul
     """An outcome that is not known is told with the command that asks again, with the org that was given."""
     with contextlib.closing(SandboxProcess(tmp_path / "sandbox", faults=["hang"])) as server:
         ebrule.environ.pop("EBRULE_API_URL")
-        ran = ebrule("update", "--file", ebrule.rule(), "--api-url", server.url, "--deadline", "1")
+        ran = ebrule("update", "--file", ebrule.rule(), "--api-url", server.url, "--deadline", "4")
 
     assert 9 == ran.code
     assert ["audit", "resolve", "--api-url", server.url] == to_type(ran, "Ask again")

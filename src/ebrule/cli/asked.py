@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 SHORT_WITH_VALUE = frozenset("fknopr")
 LONG_WITH_VALUE = frozenset(
     """
-    --api-url --as --audit-log --audit-otlp --authors --base --ca-file --cases --client-secret-file --deadline --event-id
-    --expect-head --expect-version --fault --file --host --junit --kind --last --latency-ms --login-url --max-attempts
-    --on-conflict --on-drift --operation --org --org-id --out --output --parallel --port --profile --proxy --reason --region --replica-lag
-    --replicas --result --rule-id --run --set --set-string --since --stores --to-version --transport --until --webhook-format --webhook-url
+    --api-url --as --audit-log --audit-otlp --authors --base --ca-file --cases --client-secret-file --deadline
+    --event-id --expect-head --expect-version --fault --file --host --junit --kind --last --latency-ms --login-url
+    --max-attempts --on-conflict --on-drift --operation --org --org-id --out --output --parallel --port --profile
+    --proxy --reason --region --replica-lag --replicas --result --rule-id --run --set --set-string --since --stores
+    --to-version --transport --until --webhook-format --webhook-url
     """.split()  # noqa: SIM905 - a list of strings in quotes would not be read
 )
 """The options of all commands that take a value: the word after one is that value, whatever it looks like."""

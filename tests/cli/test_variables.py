@@ -153,9 +153,8 @@ def test_a_secret_with_a_line_break_is_no_header(offline: CommandLine) -> None:
     ran = offline("validate", offline.file("rule.yaml", rule))
 
     assert 3 == ran.code
-    assert (
-        'rule.yaml:15:17: error[bad-header-value]: the value of header "X-Source" contains the control character U+000A'
-    ) in ran.out
+    assert "rule.yaml:15:17: error[bad-header-value]: the value of header " in ran.out
+    assert "contains the control character U+000A" in ran.out
     assert 'rule.yaml:16:7: error[bad-header-name]: "X Name" is not a header name' in ran.out
     assert "c4nary" not in ran.out
 

@@ -6,10 +6,10 @@ They are imported when first used, so that ``import ebrule`` costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as type checkers know it: to import typing takes longer than all the rest of this module
 if TYPE_CHECKING:
+    from typing import Any
+
     from ebrule.core.audit import AuditLog
     from ebrule.core.auth import Session, connect
     from ebrule.core.fetcher import fetch_rule, list_rules
@@ -180,4 +180,6 @@ def __getattr__(name: str) -> Any:
     """Import a name of the library when it is first used."""
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - the command line has no use for it
+
     return getattr(import_module(_HOME_OF[name]), name)

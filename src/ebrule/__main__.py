@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import sys
-from typing import TextIO
+
+TYPE_CHECKING = False  # as type checkers know it: until `main` runs, an interrupt would print a traceback
+if TYPE_CHECKING:
+    from typing import TextIO
 
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # before there was a handler
+        from ebrule.cli.signals import SIGINT, end_at_once  # noqa: PLC0415 - as below
+
+        end_at_once(SIGINT)
+
+
+def _run() -> None:
     _hold_closed_streams()
     # What the modules of a run are made of lives to its end: by default the collector would look through all of it,
     # again and again, before the first request, and find nothing.
@@ -49,6 +60,8 @@ def _let_go(stream: TextIO | None) -> None:
     """Flush a stream; where that fails, send the rest nowhere, so that the interpreter does not fail for it."""
     if stream is None:
         return
+    import contextlib  # noqa: PLC0415 - it is loaded by now
+
     try:
         stream.flush()
     except (OSError, ValueError):

@@ -407,3 +407,68 @@ def test_an_unusable_proxy_is_named_by_its_variable(offline: CommandLine) -> Non
         ran = offline(*command)
         assert (2, "error: invalid proxy URL in https_proxy") == (ran.code, ran.err.splitlines()[0])
         assert "canary" not in ran.out + ran.err
+
+
+# --- what helps to find a mistake ---------------------------------------------------------------------------------
+
+BUG = """
+import urllib.parse
+
+as_it_is = urllib.parse.urlsplit
+
+
+def urlsplit(url, *arguments):
+    if "canary" in url:
+        secret = url
+        try:
+            raise KeyError(secret)
+        except KeyError as error:
+            raise RuntimeError(secret) from error
+    return as_it_is(url, *arguments)
+
+
+urllib.parse.urlsplit = urlsplit
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "debug", "shows"),
+    [
+        ((), "", False),
+        ((), "0", False),
+        ((), "1", True),
+        (("--verbose",), "", True),
+        (("-vpx",), "", True),
+        (("-p", "-v"), "", False),
+        (("-pv",), "", False),
+    ],
+    ids=["plain", "off", "variable", "option", "short", "value", "glued-value"],
+)
+def test_a_bug_shows_where_it_is_to_who_asks(
+    offline: CommandLine, words: tuple[str, ...], debug: str, shows: bool
+) -> None:
+    """The lines that led there, causes first, and neither local variables nor messages, which may hold secrets."""
+    (offline.folder / "sitecustomize.py").write_text(BUG)
+    offline.environ |= {"PYTHONPATH": str(offline.folder), "EBRULE_DEBUG": debug}
+    offline.environ["EBRULE_CONFIG"] = offline.file("config.toml", '[x]\nregion = "sandbox"\n[v]\n["-v"]\n')
+    ran = offline("show", "x", *words, "--api-url", "https://canary.example", "-o", "json")
+
+    assert (1, "bug") == (ran.code, ran.json["error"]["code"])
+    assert "canary" not in ran.err.replace('"canary" in url', "")
+    lines = ran.err.splitlines()
+    assert "error: a bug in ebrule: RuntimeError at " in ran.err
+    assert shows == ("builtins.RuntimeError" in lines)
+    if shows:
+        assert (
+            lines.index("builtins.KeyError") + 1 == lines.index("which led to:") < lines.index("builtins.RuntimeError")
+        )
+        assert any('settings/__init__.py", line ' in line for line in lines)
+
+
+@pytest.mark.loopback
+def test_each_request_is_logged_where_the_environment_says_so(ebrule: CommandLine) -> None:
+    """As with ``--verbose``, for a pipeline whose commands nobody wants to change."""
+    ebrule.environ["EBRULE_DEBUG"] = "1"
+
+    ran = ebrule(*READ)
+    assert (0, ["POST", "GET"]) == (ran.code, [line.split()[0] for line in ran.err.splitlines()])

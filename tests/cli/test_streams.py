@@ -216,3 +216,30 @@ def test_any_encoding_of_the_streams_works_with_the_sandbox(ebrule: CommandLine,
     assert 0 == process.returncode
     assert "demo-rule" == json.loads(out)["id"]
     assert ["POST", "GET"] == [line.split()[0] for line in err.splitlines()]
+
+
+_INTERRUPTED = """
+import os, signal, sys
+
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == os.environ.get("INTERRUPT_AT"):
+            del os.environ["INTERRUPT_AT"]
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+@pytest.mark.parametrize("module", ["ebrule.cli", "ebrule.cli.asked", "ebrule.cli.app", "typer", "pydantic"])
+def test_an_interrupt_during_an_import_ends_in_silence(offline: CommandLine, module: str, output: str) -> None:
+    """130 and no traceback, however little is loaded yet; one JSON document, where that is asked for."""
+    (offline.folder / "sitecustomize.py").write_text(_INTERRUPTED)
+    offline.environ |= {"PYTHONPATH": str(offline.folder), "INTERRUPT_AT": module}
+
+    ran = offline("validate", offline.rule(), "-o", output)
+    assert (130, "") == (ran.code, ran.err)
+    assert "interrupted" == ran.json["error"]["code"] if output == "json" else ran.out == ""

@@ -137,10 +137,9 @@ def to_type(ran: Ran, label: str) -> list[str]:
 def test_what_to_do_next_asks_the_same_org(ebrule: CommandLine, sandbox: SandboxProcess, way: str) -> None:
     """What the command line said of the org is said again, quoted where it must be, so that it runs as it is typed."""
     url = ebrule.environ.pop("EBRULE_API_URL")
-    ebrule.environ["EBRULE_CONFIG"] = ebrule.file(
-        "config.toml", f'["my org"]\napi_url = "{url}"\nclient_id = "sandbox"\nclient_secret = "sandbox-secret"\n'
-    )
-    (ebrule.folder / "config.toml").chmod(0o600)
+    client_id, secret = sandbox.credentials
+    profile = f'["my org"]\napi_url = "{url}"\nclient_id = "{client_id}"\nclient_secret = "{secret}"\n'
+    ebrule.environ["EBRULE_CONFIG"] = ebrule.file("config.toml", profile)
     org = {"profile": ["--profile", "my org"], "urls": ["--api-url", url, "--login-url", url]}[way]
     rule = ("update", "--file", ebrule.rule("my rule.yaml", version=7), *org)
 

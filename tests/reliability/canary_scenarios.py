@@ -316,7 +316,7 @@ def no_ledger(world: World) -> None:
 def bug(world: World) -> None:
     """A bug with a secret in its message and in every local variable around it."""
     (world.folder / "sitecustomize.py").write_text(_BUG)
-    world.ebrule.environ["PYTHONPATH"] = str(world.folder)
+    world.ebrule.environ |= {"PYTHONPATH": str(world.folder), "EBRULE_DEBUG": str(world.seed % 2)}
     _update(world, {1})
     world.run("audit", "show", "--changes", *world.output, codes={0}, to_org=False)
 

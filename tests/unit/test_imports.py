@@ -131,3 +131,10 @@ def test_no_command_loads_more_than_it_uses(command: str, tmp_path: Path, monkey
     LedgerWriter(tmp_path / "audit.jsonl").update()
 
     assert loaded_by(*command.split()) & NOT_LOADED[command] == set()
+
+
+def test_little_is_loaded_before_an_interrupt_is_handled() -> None:
+    """Until ``main`` runs, Python would print a traceback: the modules before it import nothing that takes time."""
+    code = f"import sys; sys.path.insert(0, {str(SOURCE.parent)!r}); import ebrule.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert {"typing", "re", "enum", "contextlib", "importlib"}.isdisjoint(done.stdout.split())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import re
+import subprocess
+import sys
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +24,8 @@ from ebrule import (
     update_rule,
     validate_rule,
 )
+from ebrule.core.notices import AskingBack, Merged, Notice, Requested, Waiting, Warned
+from ebrule.core.pace import Pace
 
 if TYPE_CHECKING:
     from ebrule import Settings
@@ -93,3 +99,50 @@ def test_a_file_is_loaded_and_examined() -> None:
     """``load_rule`` gives kind and fields, ``validate_rule`` gives what was found."""
     assert (load_rule(EXAMPLE).kind.name, load_rule(EXAMPLE).rule_id) == ("eventbridge", "demo-rule")
     assert (validate_rule(EXAMPLE).errors, validate_rule("nowhere.yaml").errors) == (0, 1)
+
+
+# --- logging --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.loopback
+def test_requests_are_logged_for_who_listens(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """Each at DEBUG, with status, time and correlation id, and without a secret."""
+    caplog.set_level(logging.DEBUG, logger="ebrule")
+    update_rule(settings, EXAMPLE)
+
+    logged = [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
+    requests = [message for name, level, message in logged if (name, level) == ("ebrule.http", "DEBUG")]
+    assert ["POST", "GET", "GET", "PUT"] == [message.split()[0] for message in requests if "/targets/" not in message]
+    assert all(re.search(r": 200 in \d+ ms, correlation id \S+$", message) for message in requests)
+    secret = settings.require_org().client_secret
+    assert secret
+    assert secret.get_secret_value() not in caplog.text
+
+
+def test_waits_and_warnings_are_logged_beside_the_observer(caplog: pytest.LogCaptureFixture) -> None:
+    """Waits and what is merged at INFO, warnings at WARNING; an observer that fails stops none of it."""
+
+    def fail(_: Notice) -> None:
+        raise OSError
+
+    caplog.set_level(logging.DEBUG, logger="ebrule")
+    pace = Pace(observe=fail)
+    for notice in (Waiting("busy", 1.5, 2, 10, 60.0), AskingBack("no answer"), Merged(7, 9, ()), Warned("100 % odd")):
+        pace.observe(notice)
+    pace.observe(Requested("GET", "https://api.example/x", None, 12.0, None, "no connection"))
+
+    assert [
+        ("ebrule.run", "INFO", "busy: next try in 1.5 s (2 of 10, 60 s left)"),
+        ("ebrule.run", "WARNING", "no answer: reading the rule to find out what happened"),
+        ("ebrule.run", "INFO", "the rule changed from version 7 to 9: 0 changes of others are kept"),
+        ("ebrule.run", "WARNING", "100 % odd"),
+        ("ebrule.http", "DEBUG", "GET https://api.example/x: no connection in 12 ms, correlation id -"),
+    ] == [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
+
+
+@pytest.mark.parametrize("listener", ["", "import logging", "import logging; logging.basicConfig(level=50)"])
+def test_logs_are_silent_by_default(listener: str) -> None:
+    """Python prints a warning that no handler takes; ebrule's have one that drops them."""
+    code = "from ebrule.core.pace import Pace; from ebrule.core.notices import Warned; Pace().observe(Warned('x'))"
+    done = subprocess.run([sys.executable, "-c", f"{listener}\n{code}"], capture_output=True, text=True, check=True)
+    assert ("", "") == (done.stdout, done.stderr)

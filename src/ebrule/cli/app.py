@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from ebrule import __version__
-from ebrule.cli.asked import wants_json
+from ebrule.cli.asked import wants_details, wants_json
 from ebrule.cli.exits import exit_code, exit_table
 from ebrule.cli.guide import GuidingGroup, usage_error
 from ebrule.cli.lazy import Place, filled, group
@@ -215,13 +215,31 @@ def _misused(error: typer.TyperException, arguments: Sequence[str]) -> int:
 
 
 def _bug(error: Exception, arguments: Sequence[str]) -> int:
+    import os
     import traceback
 
+    if wants_details(arguments, os.environ):
+        _show_traceback(Screen(), error)
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{place.filename.rsplit('/', 2)[-1]}:{place.lineno}"
     bug = EbruleError(
         f"a bug in ebrule: {type(error).__name__} at {where}",
-        hint="Please report it. What became of an update is in the ledger: ebrule audit resolve",
+        hint="Please report it, with the traceback that EBRULE_DEBUG=1 prints.\n"
+        "What became of an update is in the ledger: ebrule audit resolve",
         code="bug",
     )
     return _failed(bug, arguments)
+
+
+def _show_traceback(screen: Screen, error: BaseException) -> None:
+    """Print where a bug is, and what led there; no local and no message, either of which may hold a secret."""
+    import traceback
+
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        _show_traceback(screen, cause)
+        screen.err("which led to:")
+    for entry in traceback.format_tb(error.__traceback__):
+        for line in entry.splitlines():
+            screen.err(line)
+    screen.err(f"{type(error).__module__}.{type(error).__qualname__}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 SHORT_WITH_VALUE = frozenset("fknopr")
 LONG_WITH_VALUE = frozenset(
@@ -33,6 +33,33 @@ def wants_json(arguments: Iterable[str]) -> bool:
         if option in ("--output", "-o"):
             asked = value
     return asked == "json"
+
+
+def wants_details(arguments: Iterable[str], environ: Mapping[str, str]) -> bool:
+    """Return whether a command line asks for all that can help to find a mistake, or the environment does."""
+    if is_debugging(environ):
+        return True
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            break
+        if word == "--verbose" or _has_flag(word, "v"):
+            return True
+        option, value = _option_in(word)
+        if option is not None and value is None:
+            next(words, None)
+    return False
+
+
+def is_debugging(environ: Mapping[str, str]) -> bool:
+    """Return whether ``EBRULE_DEBUG`` stands for ``--verbose`` in every command, as in a pipeline."""
+    return environ.get("EBRULE_DEBUG", "").lower() not in ("", "0", "false", "no", "off")
+
+
+def _has_flag(word: str, flag: str) -> bool:
+    letters = word[1:] if word.startswith("-") and not word.startswith("--") else ""
+    before = next((at for at, letter in enumerate(letters) if letter in SHORT_WITH_VALUE), len(letters))
+    return flag in letters[:before]
 
 
 def _option_in(word: str) -> tuple[str | None, str | None]:

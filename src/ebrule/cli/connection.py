@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from ebrule.cli.asked import is_debugging
 from ebrule.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def opened(
 
             options = stack.enter_context(with_sandbox(options, os.environ))
         settings = load_settings(options, os.environ, to_org=to_org)
-        progress = Progress(screen, verbose=connection.verbose)
+        progress = Progress(screen, verbose=connection.verbose or is_debugging(os.environ))
         stack.callback(progress.stop)
         pace = Pace(settings.deadline, observe=progress)
         for warning in (*warnings, *settings.warnings):

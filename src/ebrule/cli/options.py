@@ -119,7 +119,7 @@ class TransportName(str, enum.Enum):
 CaFile = Annotated[str | None, typer.Option("--ca-file", metavar="PEM", help="Certificates to trust.  [SSL_CERT_FILE]")]
 Proxy = Annotated[str | None, typer.Option("--proxy", metavar="URL", help="Proxy, without a password.  [HTTPS_PROXY]")]
 Deadline = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="For the whole command.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log each request on standard error.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log each request, and where a bug is.  [EBRULE_DEBUG]")]
 
 
 def as_typed(options: Mapping[str, str | None]) -> str:

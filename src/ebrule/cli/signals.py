@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Who starts a run with SIGHUP ignored, as nohup does, wants it to outlive its terminal.
 _HANG_UP = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+SIGINT = signal.SIGINT
 SIGNALS = (*_HANG_UP, signal.SIGINT, signal.SIGTERM)
 
 
@@ -65,7 +66,8 @@ def note_document() -> None:
     _printed.append(True)
 
 
-def _end_at_once(signum: int, _frame: Any) -> None:
+def end_at_once(signum: int, _frame: Any = None) -> None:
+    """End the process with 128 and the signal's number, and with a JSON document where one is asked for."""
     # Nothing has been done that would have to be undone, and an import could swallow an exception. But a program may
     # read the output, and what moves on a terminal hides the cursor there.
     with contextlib.suppress(OSError):
@@ -90,10 +92,10 @@ def stop_on_signals(handler: Callable[[int], None] | None = None) -> Iterator[No
         if handler is not None:
             handler(signum)
 
-    before = {signum: signal.signal(signum, handle if handler else _end_at_once) for signum in SIGNALS}
+    before = {signum: signal.signal(signum, handle if handler else end_at_once) for signum in SIGNALS}
     try:
         yield
     finally:
         for signum, previous in before.items() if handler else ():
             # What the command did now stands: no exit code of a signal may take the place of its own.
-            signal.signal(signum, signal.SIG_IGN if previous is _end_at_once else previous)
+            signal.signal(signum, signal.SIG_IGN if previous is end_at_once else previous)

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
+from ebrule.core.log import log_notice
 from ebrule.errors import InterruptedRunError
 from ebrule.system import boot_time
 
@@ -133,7 +134,8 @@ class Pace:
         self._inboxes: dict[int, SimpleQueue[Any]] = {}
 
     def observe(self, notice: Notice) -> None:
-        """Tell the observer. One that fails, as a screen that is gone does, is told no more: the run goes on."""
+        """Log, and tell the observer; one that fails, as a screen that is gone does, is told no more."""
+        log_notice(notice)
         if self._observe is None:
             return
         try:

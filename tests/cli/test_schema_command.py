@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 
 def test_the_schema_of_all_kinds(offline: CommandLine) -> None:
-    """It names every kind, with null for a kind that is left out, and is a schema."""
+    """It names every kind, with null for a kind that is left out, or takes a variable, and is a schema."""
     ran = offline("schema")
     Draft202012Validator.check_schema(ran.json)
 
     assert (0, "") == (ran.code, ran.err)
-    assert ["eventbridge", "trigger", "eventbridge-source", None] == ran.json["properties"]["kind"]["enum"]
+    named, variable = ran.json["properties"]["kind"]["anyOf"]
+    assert ["eventbridge", "trigger", "eventbridge-source", None] == named["enum"]
+    assert "(env|var):" in variable["pattern"]
 
 
 def test_the_schema_of_one_kind(offline: CommandLine) -> None:

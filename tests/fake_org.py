@@ -404,7 +404,8 @@ class Update:
         sent = [
             intent for intent, event in zip(self.intents, self._fates(events), strict=True) if event.startswith("PUT")
         ]
-        assert self.org.bodies == [intent.body for intent in sent]
+        said = [{**intent.wanted, "version": intent.base.version} for intent in sent]
+        assert [json.loads(body) for body in self.org.bodies] == said
         assert self.updater.attempts == len(sent)
         assert list(range(1, len(sent) + 1)) == [intent.attempt for intent in sent]
 

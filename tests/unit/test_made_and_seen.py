@@ -12,7 +12,7 @@ from ebrule.core.notices import Warned
 from ebrule.core.webhook import event_id_of
 from ebrule.errors import UsageError, VersionGoneError
 from ebrule.rules.eventbridge import EVENTBRIDGE
-from fake_org import RULE_ID, FakeOrg, after, answers, applied, demo_rule, lags, lost
+from fake_org import RULE_ID, FakeOrg, after, answers, applied, demo_rule, lags, lost, ordinary, shows
 from pipelines import Pipeline
 
 if TYPE_CHECKING:
@@ -120,6 +120,34 @@ def test_what_is_stored_differently_is_reported(tmp_path: Path) -> None:
     assert "New" == pipeline.outcome["stored"]["description"]
 
 
+@pytest.mark.parametrize("lose", [False, True], ids=["answered", "resolved later"])
+def test_the_event_names_what_is_stored_differently(tmp_path: Path, lose: bool) -> None:
+    """A receiver learns of each field that the org stored otherwise than it was sent."""
+    stores = lambda rule: {"category": "default", **rule}  # noqa: E731 - what this org does
+    org = FakeOrg(puts=(applied(lost),) if lose else (), stores=stores)
+    pipeline = Pipeline(tmp_path, org, webhook=True)
+    if lose:
+        org.gets = [lambda org, request: lost(org, request) if org.bodies else ordinary(org, request)] * 4
+    pipeline.outcome_of_update(priority=60)
+    org.gets = []
+    pipeline.resolve()
+    (event,) = pipeline.events
+
+    assert [{"path": "category", "sent": None, "stored": "default"}] == event["storedDifferently"]
+
+
+def test_a_file_of_an_older_version_is_merged_in_the_orgs_form(tmp_path: Path) -> None:
+    """A file that names its version, merged with what others changed since, sends nothing that is stored already."""
+    org = FakeOrg(stores=trims)
+    pipeline = Pipeline(tmp_path, org)
+    pipeline.update(description=" New ")
+    org.edit({"owner": {"team": "theirs"}})
+    options = UpdateOptions(check_targets=False, on_conflict="merge")
+    result = pipeline.update(options=options, version=8, description=" New ")
+
+    assert ("unchanged", 1) == (result.result, len(org.ours))
+
+
 def test_a_rollback_of_what_was_stored_differently(tmp_path: Path) -> None:
     """There is something to roll back to, and a rollback leads there."""
     org = FakeOrg(stores=trims)
@@ -144,6 +172,31 @@ def test_a_lost_answer_to_what_is_stored_differently_is_unknown(tmp_path: Path) 
         finding.state, [tuple(overlap) for overlap in finding.missing],
     )  # fmt: skip
     assert [] == [record for record in pipeline.records if record["type"] == "resolution"]
+
+
+def test_what_is_reported_of_an_unknown_update_has_no_secret(tmp_path: Path) -> None:
+    """Where the file has a secret, the org's own value at that place is not shown, whatever it is now."""
+    org = FakeOrg(puts=(applied(lost),), stores=lambda rule: {**rule, "description": rule["description"].upper()})
+    pipeline = Pipeline(tmp_path, org)
+    with pytest.raises(UnknownOutcomeError):
+        pipeline.update({"PHRASE": "a-long-canary-phrase"}, description="${env:PHRASE}")
+    (finding,) = pipeline.resolve()
+
+    assert ("unknown", "description") == (finding.state, finding.missing[0].path)
+    assert "canary" not in str(finding).lower()
+    assert "canary" not in pipeline.ledger.lower()
+
+
+def test_a_lagging_replica_settles_nothing(tmp_path: Path) -> None:
+    """A state older than the one that was to be replaced leaves the operation open, and no other one unread."""
+    org = FakeOrg(puts=(applied(lost),), stores=trims)
+    pipeline = Pipeline(tmp_path, org)
+    pipeline.outcome_of_update(description=" New ")
+    org.gets = [shows(6)] * 4
+    (finding,) = pipeline.resolve()
+
+    assert "unknown" == finding.state
+    assert "older than version 7" in (finding.reason or "")
 
 
 @pytest.mark.parametrize(("state", "announced"), [("applied", 1), ("not_applied", 0)])

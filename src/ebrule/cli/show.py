@@ -82,9 +82,8 @@ def _redactor(settings: Settings, session: Session, kind: Kind, rule: Rule) -> R
     if settings.known_audit_log is None:
         return redactor
     ledger = AuditLog(settings.audit_log, now=session.pace.clock.now, check_stop=session.pace.check)
-    of_rule = RuleKey(kind.name, rule.id)  # in whatever org: what is a secret in one is none to show of another
-    last = ledger.last_applied(of_rule)
-    return redactor.knowing([last and last.data, *(ledger.last_sent(of_rule) or ())], rule.data)
+    # In whatever org: what is a secret in one is not shown of another.
+    return redactor.knowing(ledger.recall(RuleKey(kind.name, rule.id)).contents, rule.data)
 
 
 def _kept(kind: Kind | None, value: Any, redacted: Any, path: Path = ()) -> Any:

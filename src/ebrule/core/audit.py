@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from ebrule.core import chain, rule_history
 from ebrule.core.chain import GENESIS, Entry, Record, Verification
 from ebrule.core.live_runs import LiveRuns
-from ebrule.core.rule_history import KnownState, RuleKey
+from ebrule.core.rule_history import KnownState, Recalled, RuleKey
 from ebrule.core.shared_file import SharedFile
 from ebrule.errors import LedgerError
 
@@ -316,15 +316,13 @@ class AuditLog:
         """
         return rule_history.state_at(self._history(rule), rule, version)
 
-    def last_sent(self, rule: RuleKey) -> tuple[Any, Any] | None:
-        """What the newest intent for a rule was to replace, and with what, whatever became of it; or None.
-
-        It says which values an earlier run knew as secrets, so the org does not matter.
+    def recall(self, rule: RuleKey) -> Recalled:
+        """What is known of a rule: its newest applied state, and its newest intent.
 
         Raises:
             LedgerError: the file cannot be read.
         """
-        return rule_history.last_sent(self._history(rule))
+        return rule_history.recall(self._history(rule), rule)
 
     def event_of(self, rule: RuleKey, version: int) -> dict[str, Any] | None:
         """The announcement of a version that an operation of this ledger made, or None.

@@ -134,7 +134,7 @@ class Pace:
         self._inboxes: dict[int, SimpleQueue[Any]] = {}
 
     def observe(self, notice: Notice) -> None:
-        """Log, and tell the observer; one that fails, as a screen that is gone does, is told no more."""
+        """Log a notice and pass it to the observer; one that fails, such as a closed screen, gets no more."""
         log_notice(notice)
         if self._observe is None:
             return

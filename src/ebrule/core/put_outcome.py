@@ -94,6 +94,11 @@ def made_version(kind: Kind, put: SentPut, seen: Rule) -> int | None:
     return seen.version if equivalent(kind.shape, put.after, kind.content(seen.data)) else None
 
 
+def rule_as_made(seen: Rule, made: int | None, sent: Data) -> Rule:
+    """Return the rule as a PUT made it: with what was sent, where others have replaced that version by now."""
+    return seen if made in (None, seen.version) else seen._replace(version=made, data={**sent, "version": made})
+
+
 def _by_content(kind: Kind, put: SentPut, version: int, content: Data) -> Verdict | None:
     """Return what a version's content says for itself, or None where it is neither as sent nor as before."""
     shape = kind.shape

@@ -125,11 +125,36 @@ def maker_of(history: Iterable[Record], key: RuleKey, version: int) -> str | Non
     return next((put.intent["operation_id"] for put in _puts(history, key) if put.made_version == version), None)
 
 
-def last_sent(history: Iterable[Record]) -> tuple[Any, Any] | None:
-    """What the newest intent was to replace, and with what, in whatever org and whatever became of it; or None."""
-    intents = (record for record in history if record["type"] == "intent")
-    newest = next(intents, None)
-    return None if newest is None else (newest.get("before"), newest.get("after"))
+class Recalled(NamedTuple):
+    """What the ledger knows of a rule before a run.
+
+    Attributes:
+        last: the newest state that was applied in the org that is meant.
+        newest_intent: the newest intent, in whatever org and whatever became of it.
+    """
+
+    last: KnownState | None = None
+    newest_intent: Record | None = None
+
+    @property
+    def contents(self) -> list[Any]:
+        """The contents that are recorded: what is redacted in one of them is a secret, wherever it stands now."""
+        intent = self.newest_intent or {}
+        return [self.last and self.last.data, intent.get("before"), intent.get("after")]
+
+
+def recall(history: Iterable[Record], key: RuleKey) -> Recalled:
+    """What is known of a rule, in one pass."""
+    intents: list[Record] = []
+
+    def noting() -> Iterator[Record]:
+        for record in history:
+            if not intents and record["type"] == "intent":
+                intents.append(record)
+            yield record
+
+    last = last_applied(noting(), key)
+    return Recalled(last, intents[0] if intents else None)
 
 
 def event_of(history: Iterable[Record], key: RuleKey, version: int) -> dict[str, Any] | None:

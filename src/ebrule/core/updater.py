@@ -67,12 +67,11 @@ class Policy(NamedTuple):
 
 
 class Intent(NamedTuple):
-    """A PUT that is about to be sent: its number, what it replaces, and its body as it goes over the wire."""
+    """A PUT that is about to be sent: its number, what it replaces, and the content that it carries."""
 
     attempt: int
     base: Rule
     wanted: Data
-    body: bytes
     overwritten: tuple[Overlap, ...] = ()
 
 
@@ -101,7 +100,7 @@ class Hooks(NamedTuple):
     """What the updater asks of its caller, each time.
 
     ``before_put`` must not return before the intent is durable. ``check`` raises for a merged rule that is not
-    valid. ``merged`` is told the two states between which others changed the rule, and what of that is not kept.
+    valid. ``merged`` is called with the two states between which others changed the rule, and what of that is not kept.
     ``evidence`` returns what else is known of the version after a given one.
     """
 
@@ -189,7 +188,7 @@ class Updater:
             )
         self._session.patience.hold()
         body = as_json({**self.wanted, "version": self.base.version})
-        self._hooks.before_put(Intent(self.attempts + 1, self.base, self.wanted, body, self._overwritten))
+        self._hooks.before_put(Intent(self.attempts + 1, self.base, self.wanted, self._overwritten))
         self._pace.check()
         if self._told_to_stop():
             return None

@@ -2,7 +2,8 @@
 
 An event has one of two formats, and tells which by itself, so that one from the ledger goes out as it is:
 
-    genesys       {"id", "eventType", "timestamp", "data", "previousVersion", "auditHead"}
+    genesys       {"id", "eventType", "timestamp", "data", "previousVersion", "auditHead"}, and "storedDifferently"
+                  where the org stored fields differently than sent
     cloudevents   the same as a CloudEvents 1.0 event in structured mode, told by its ``specversion``
 """
 
@@ -12,6 +13,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import os
 import socket
 from functools import cached_property
@@ -31,12 +33,13 @@ from ebrule.redaction.capabilities import capability_in, shown_url
 from ebrule.settings.hosts import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from ebrule.core.pace import Pace
     from ebrule.core.transport import Transport
     from ebrule.rules.kind import Data, Kind, Rule
+    from ebrule.rules.stored import StoredDifferently
     from ebrule.settings import EventFormat, Network
 
 TRIES = 3
@@ -199,6 +202,7 @@ def make_event(
     previous_version: int | None,
     now: datetime,
     head: str,
+    stored: Sequence[StoredDifferently] = (),
     event_format: EventFormat = "genesys",
 ) -> Event:
     """Return the announcement of a change.
@@ -211,6 +215,7 @@ def make_event(
         previous_version: the version that was replaced; None where that is not known.
         now: the time of the announcement.
         head: the ledger's head, as of the change's intent.
+        stored: what the org stored differently than sent, with sensitive values taken out.
         event_format: ``genesys`` or ``cloudevents``.
     """
     event = {
@@ -220,6 +225,7 @@ def make_event(
         "data": {**shown, "id": rule.id},
         "previousVersion": previous_version,
         "auditHead": head,
+        **({"storedDifferently": [each._asdict() for each in stored]} if stored else {}),
     }
     return _cloud_event(event, f"{org_id}:{kind.name}", rule.id) if event_format == "cloudevents" else event
 
@@ -267,6 +273,7 @@ def _cloud_event(event: Event, source: str, subject: str | None) -> Event:
         "datacontenttype": "application/json",
         "previousversion": event.get("previousVersion"),
         "auditheadhash": event.get("auditHead"),
+        "storeddifferently": json.dumps(stored) if (stored := event.get("storedDifferently")) else None,
     }
     return {**{name: value for name, value in attributes.items() if value is not None}, "data": event["data"]}
 

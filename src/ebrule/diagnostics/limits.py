@@ -144,7 +144,7 @@ LIMITS: Final = (
     ),
     Diagnostic(
         "bad-header-name",
-        "the name of a header is none that HTTP has",
+        "a header name is not valid in HTTP",
         "It is a token of RFC 9110: letters, digits, and some signs, but no space and no colon.",
         wrong='targets:\n  - id: crm\n    headers: {"X Source": EventBridge}',
         right="targets:\n  - id: crm\n    headers: {X-Source: EventBridge}",

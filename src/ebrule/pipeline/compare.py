@@ -14,13 +14,18 @@ from ebrule.rules.merge import merge3
 if TYPE_CHECKING:
     from ebrule.pipeline.history import History
     from ebrule.pipeline.options import UpdateOptions
+    from ebrule.rules.stored import StoredDifferently
 
 
 class Compared(NamedTuple):
-    """A plan; ``since`` is the older version that it merges from, where it does."""
+    """A plan; ``since`` is the older version that it merges from, where it does.
+
+    ``held`` is what earlier runs sent, and the org still has in the form in which it stored that.
+    """
 
     plan: Plan
     since: Rule | None = None
+    held: tuple[StoredDifferently, ...] = ()
 
 
 def compare(desired: Desired, base: Rule, options: UpdateOptions, history: History) -> Compared:
@@ -44,9 +49,9 @@ def compare(desired: Desired, base: Rule, options: UpdateOptions, history: Histo
 
 def _compare(desired: Desired, base: Rule, options: UpdateOptions, history: History) -> Compared:
     kind, expected = desired.kind, options.expected(desired.version)
-    plan = _in_the_orgs_form(make_plan(desired, base), history)
-    if expected in (None, base.version) or (plan.is_empty and options.expect_version is None):
-        return Compared(plan)  # also where the file names an older version, but nothing is left to change
+    compared = _in_the_orgs_form(make_plan(desired, base), history)
+    if expected in (None, base.version) or (compared.plan.is_empty and options.expect_version is None):
+        return compared  # also where the file names an older version, but nothing is left to change
     moved = f"{base.id} has version {base.version}, and version {expected} was expected. Nothing was sent."
     theirs = kind.content(base.data)
     was = history.content_at(expected, theirs, dict(desired.fields or {}))
@@ -64,13 +69,13 @@ def _compare(desired: Desired, base: Rule, options: UpdateOptions, history: Hist
         raise VersionGoneError(moved, merge.overlaps, hint=hint)
     if merge.overlaps and options.on_conflict == "merge":
         raise ConflictError(f"{moved} What changed since is in a field that this update changes too.", merge.overlaps)
-    return Compared(Plan(kind, base, merge.content, overwritten=merge.overlaps), since=older)
+    return _in_the_orgs_form(Plan(kind, base, merge.content, overwritten=merge.overlaps), history, older)
 
 
-def _in_the_orgs_form(plan: Plan, history: History) -> Plan:
+def _in_the_orgs_form(plan: Plan, history: History, since: Rule | None = None) -> Compared:
     """Return the plan without changes that the org has already made into what it has."""
-    present = plan.kind.content(plan.base.data)
-    return plan._replace(wanted=history.as_stored(plan.base.version, present, plan.wanted).wanted)
+    known = history.as_stored(plan.base.version, plan.kind.content(plan.base.data), plan.wanted)
+    return Compared(plan._replace(wanted=known.wanted), since, known.recorded)
 
 
 def fixed_field_problems(plan: Plan, *, allow_identity_change: bool = False) -> list[Problem]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ebrule.core.put_outcome import Evidence
+from ebrule.core.rule_history import Recalled
 from ebrule.redaction import aligned
 from ebrule.rules.diff import diff, is_same_place
 from ebrule.rules.stored import StoredDifferently, still_stored, stored_differently
@@ -44,22 +45,17 @@ class History:
         self._ledger = ledger
         self._kind = kind
         self._key = key
-        self.last: KnownState | None = None
-        self.last_sent: tuple[Any, Any] | None = None
+        self.recalled = Recalled()
 
     def recall(self) -> KnownState | None:
-        """Look up the newest state that this ledger knows it applied, with secrets redacted; ``last`` keeps it.
-
-        ``last_sent`` keeps what was sent last, which says what an earlier run knew as a secret.
-        """
-        self.last = self._ledger.last_applied(self._key)
-        self.last_sent = self._ledger.last_sent(self._key)
+        """Look up what this ledger knows of the rule, and keep it; return the newest state that was applied."""
+        self.recalled = self._ledger.recall(self._key)
         return self.last
 
     @property
-    def recorded(self) -> list[Any]:
-        """What is recorded of the rule: its redacted values are secrets, wherever they stand now."""
-        return [self.last and self.last.data, *(self.last_sent or ())]
+    def last(self) -> KnownState | None:
+        """The newest state that this ledger knows it applied, with secrets redacted."""
+        return self.recalled.last
 
     def content_at(self, version: int, *known: Any) -> dict[str, Any] | None:
         """Return the rule's content at a version, or None where the ledger does not know it.

@@ -23,7 +23,7 @@ from ebrule.errors import (
 from ebrule.redaction import with_key_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ebrule.core.audit import AuditLog
@@ -204,17 +204,24 @@ class Operation:
         ledger: where to.
         result: what is known, and is recorded.
         pace: the run's time.
-
-    ``facts`` is what each intent says of the run: ``actor``, ``region``, ``reason``, ``tool_version``; without an
-    intent, the outcome says it. ``key`` is the key of the digests in the records.
+        key: of the digests in the records.
+        facts: returns what each intent says of the run, as far as it is known by then: ``actor``, ``region``,
+            ``reason``, ``tool_version``; without an intent, the outcome says it.
     """
 
-    def __init__(self, ledger: AuditLog, result: UpdateResult, pace: Pace) -> None:
+    def __init__(
+        self,
+        ledger: AuditLog,
+        result: UpdateResult,
+        pace: Pace,
+        key: Key,
+        facts: Callable[[], Mapping[str, Any]],
+    ) -> None:
         self.id = new_operation_id()
         self._ledger = ledger
         self._result = result
-        self.facts: Mapping[str, Any] = {}
-        self.key: Key | None = None
+        self._facts = facts
+        self._key = key
         self._has_intent = False
         self._pace = pace
         result.audit_log, result.operation_id, result.head = ledger.path, self.id, ledger.head()
@@ -231,7 +238,7 @@ class Operation:
             after=after,
             changes=changes_json(changes),
             **({"overwrites": overwrites} if overwrites else {}),
-            **self.facts,
+            **self._facts(),
         )
         self._has_intent = True
 
@@ -252,7 +259,7 @@ class Operation:
         event: Event | None = None,
         stored: Mapping[str, Any] | None = None,
     ) -> None:
-        """Record how the operation ended; where that fails, ``result.recorded`` says so, and the observer is told.
+        """Record how the operation ended; where that fails, ``result.recorded`` is False and the observer is warned.
 
         ``stored`` is what is known of the content that the org stored, where it is not what was sent.
         """
@@ -273,7 +280,7 @@ class Operation:
                     correlation_id=correlation_id,
                     event=event,
                     **(stored or {}),
-                    **({} if self._has_intent else self.facts),
+                    **({} if self._has_intent else self._facts()),
                 )
             except (LedgerError, InterruptedRunError) as failure:
                 result.recorded = False
@@ -308,5 +315,4 @@ class Operation:
     def _append(self, record_type: str, **fields: Any) -> None:
         result = self._result
         about = {"rule_id": result.rule_id, "kind": result.kind, "org_id": result.org_id}
-        fields = with_key_id(fields, self.key) if self.key else fields
-        result.head = self._ledger.append(record_type, self.id, **about, **fields)
+        result.head = self._ledger.append(record_type, self.id, **about, **with_key_id(fields, self._key))

@@ -14,21 +14,21 @@ from ebrule.core.audit import RuleKey
 from ebrule.core.auth import connect
 from ebrule.core.collector import open_ledger
 from ebrule.core.failures import wait
-from ebrule.core.fetcher import fetch_rule
+from ebrule.core.fetcher import OLD_STATE, fetch_recent
 from ebrule.core.identity import OrgIdentity, read_identity
 from ebrule.core.notices import Warned
-from ebrule.core.put_outcome import PutOutcome, SentPut, Verdict, judge_put, made_version
+from ebrule.core.put_outcome import PutOutcome, SentPut, Verdict, judge_put, made_version, rule_as_made
 from ebrule.core.run_end import is_intent, seconds_until_over
 from ebrule.core.webhook import Event, make_event
-from ebrule.errors import LedgerError, Overlap, RuleNotFoundError, UsageError
+from ebrule.errors import LedgerError, Overlap, RuleNotFoundError, UnavailableError, UsageError
 from ebrule.pipeline.history import History
 from ebrule.redaction import Redactor, holds_digests, redaction_key, with_key_id
 from ebrule.rules.kind import Kind, Rule
 from ebrule.rules.merge import missing_changes
-from ebrule.rules.stored import stored_differently
+from ebrule.rules.stored import StoredDifferently, stored_differently
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Literal
 
     from ebrule.core.audit import AuditLog
@@ -142,7 +142,7 @@ def resolve_as(
         if state == "applied" and kind is not None and made is not None and intent.get("webhook_format") is not None:
             sent = Rule(intent["rule_id"], made, {**intent["after"], "version": made})
             org_id = intent.get("org_id") or str(intent.get("region"))
-            event = _event(kind, intent, sent, org_id=org_id, shown=sent.data, ledger=ledger, pace=pace)
+            event = _event(kind, intent, sent, org_id=org_id, shown=sent.data, stored=(), ledger=ledger, pace=pace)
         return _held(ledger, seen, intent, lambda: _recorded(ledger, redactor.key, intent, finding, event=event))
 
 
@@ -173,7 +173,14 @@ class _Resolver:
         if intent["kind"] not in self._kinds or not key.is_in_org(intent):
             return _finding(intent, "elsewhere", reason=f"it belongs to {intent.get('org_id') or intent.get('region')}")
         kind = self._kinds[intent["kind"]]
-        return _held(self._ledger, self._seen, intent, lambda: settle(kind, key, intent))
+        try:
+            return _held(self._ledger, self._seen, intent, lambda: settle(kind, key, intent))
+        except RuleNotFoundError as error:
+            return _finding(intent, "unknown", reason=error.message)
+        except UnavailableError as error:
+            if error.code != OLD_STATE:
+                raise
+            return _finding(intent, "unknown", reason=error.message)
 
     def _key(self, intent: Record) -> RuleKey:
         if self._identity is None:
@@ -183,30 +190,24 @@ class _Resolver:
         return RuleKey(intent["kind"], intent["rule_id"], self._identity.id, self._session.org.name)
 
     def _settle(self, kind: Kind, key: RuleKey, intent: Record) -> Finding:
-        try:
+        present, verdict = self._judge(kind, key, intent)
+        if verdict.outcome is PutOutcome.PENDING:
+            # Nothing else tells whether it is still on its way: only that its run, and its time, are over.
+            if late := self._wait_until_over(intent):
+                return _finding(intent, "unknown", version=present.version, reason=f"{verdict.reason}, and {late}")
             present, verdict = self._judge(kind, key, intent)
-            if verdict.outcome is PutOutcome.PENDING:
-                # Nothing else tells whether it is still on its way: only that its run, and its time, are over.
-                if late := self._wait_until_over(intent):
-                    return _finding(intent, "unknown", version=present.version, reason=f"{verdict.reason}, and {late}")
-                present, verdict = self._judge(kind, key, intent)
-        except RuleNotFoundError as error:
-            return _finding(intent, "unknown", reason=error.message)
         finding = self._concluded(kind, intent, present, verdict)
         if finding.state == "applied":
             return self._record_applied(kind, intent, present, finding)
         return _recorded(self._ledger, self._redactor.key, intent, finding) if finding.is_settled else finding
 
     def _reconsider(self, kind: Kind, key: RuleKey, intent: Record) -> Finding:
-        try:
-            present, verdict = self._judge(kind, key, intent)
-        except RuleNotFoundError as error:
-            return _finding(intent, "unknown", reason=error.message)
+        present, verdict = self._judge(kind, key, intent)
         finding = self._concluded(kind, intent, present, verdict)
         return self._record_applied(kind, intent, present, finding) if finding.state == "applied" else finding
 
     def _judge(self, kind: Kind, key: RuleKey, intent: Record) -> tuple[Rule, Verdict]:
-        present = fetch_rule(self._session.reader, kind, intent["rule_id"])
+        present = fetch_recent(self._session, kind, intent["rule_id"], intent["base_version"])
         content = kind.content(present.data)
         before, after = self._redactor.restore([intent["before"], intent["after"]], content)
         author = self._identity.client_id if self._identity else None
@@ -237,7 +238,7 @@ class _Resolver:
             return _finding(intent, "not_applied", **facts)
         if outcome is PutOutcome.PENDING:
             return _finding(intent, "not_applied", **{**facts, "decided_by": "time"})
-        content = self._redactor.data(kind.content(present.data))
+        content = self._knowing(intent, present).data(kind.content(present.data))
         missing = missing_changes(kind.shape, intent["before"], intent["after"], content)
         if holds_digests([intent["before"], intent["after"]]) and not self._redactor.key.made(intent.get("key_id")):
             facts["reason"] += "; its secrets were recorded with another key: set EBRULE_REDACTION_KEY to that one"
@@ -247,22 +248,26 @@ class _Resolver:
         """Record that a PUT was applied, with the announcement that its run meant to make, and what the org stored."""
         content, made = kind.content(present.data), finding.made_version
         after = self._redactor.restore(intent["after"], content)
-        credentials = self._session.tokens.credentials
-        redactor = Redactor(self._redactor.key, credentials).knowing([intent["before"], intent["after"]], present.data)
+        redactor = self._knowing(intent, present)
         facts: Record = {}
+        found: tuple[StoredDifferently, ...] = ()
         if made == present.version:
             shown = redactor.data(content)
             if found := stored_differently(kind.shape, redactor.data(after), shown):
                 facts = {"stored_differently": [each._asdict() for each in found], "stored": shown}
         if intent.get("webhook_format") is not None:
-            is_replaced = made is not None and made != present.version
-            rule = Rule(present.id, made, {**after, "version": made}) if made is not None and is_replaced else present
+            rule = rule_as_made(present, made, after)
             org_id = self._identity.id if self._identity else ""
             shown = redactor.data(rule.data)
             facts["event"] = _event(
-                kind, intent, rule, org_id=org_id, shown=shown, ledger=self._ledger, pace=self._pace
+                kind, intent, rule, org_id=org_id, shown=shown, stored=found, ledger=self._ledger, pace=self._pace
             )
         return _recorded(self._ledger, self._redactor.key, intent, finding, **facts)
+
+    def _knowing(self, intent: Record, present: Rule) -> Redactor:
+        """Return what takes out of a rule also what the intent's run knew as a secret."""
+        known = Redactor(self._redactor.key, self._session.tokens.credentials)
+        return known.knowing([intent["before"], intent["after"]], present.data)
 
 
 def _held(ledger: AuditLog, seen: int, intent: Record, settle: Callable[[], Finding]) -> Finding:
@@ -296,7 +301,17 @@ def _recorded(ledger: AuditLog, key: Key, intent: Record, finding: Finding, **fa
     return finding
 
 
-def _event(kind: Kind, intent: Record, rule: Rule, *, org_id: str, shown: Any, ledger: AuditLog, pace: Pace) -> Event:
+def _event(
+    kind: Kind,
+    intent: Record,
+    rule: Rule,
+    *,
+    org_id: str,
+    shown: Any,
+    stored: Sequence[StoredDifferently],
+    ledger: AuditLog,
+    pace: Pace,
+) -> Event:
     """Return the announcement of a change that its run meant to make; it is then pending in the ledger.
 
     It is of the version that the change made, with the content as it was sent where others have replaced that; where
@@ -310,6 +325,7 @@ def _event(kind: Kind, intent: Record, rule: Rule, *, org_id: str, shown: Any, l
         previous_version=intent["base_version"],
         now=pace.clock.now(),
         head=ledger.head(),
+        stored=stored,
         event_format=intent["webhook_format"],
     )
 

@@ -20,6 +20,7 @@ from ebrule.core.fetcher import OLD_STATE, fetch_recent, fetch_rule
 from ebrule.core.identity import read_identity
 from ebrule.core.notices import Merged, Warned
 from ebrule.core.pace import OutOfTimeError, Pace
+from ebrule.core.put_outcome import rule_as_made
 from ebrule.core.updater import Hooks, Intent, Landed, Policy, Updater
 from ebrule.core.validator import new_problems, path_text, reference_checks, writable
 from ebrule.core.webhook import Endpoint, Event, make_event
@@ -172,18 +173,10 @@ class Run:
         self.ledger.prepare()
         self.key = redaction_key(self.settings)
         self.redactor = Redactor(self.key, self.settings.secrets)
-        operation = Operation(self.ledger, self.result, self.pace)
-        operation.key = self.redactor.key
+        operation = Operation(self.ledger, self.result, self.pace, self.redactor.key, self._facts)
         with self.ledger.running(operation.id):
             try:
-                operation.facts = self._facts()
-                desired = self._load(load)
-                operation.facts = self._facts()  # now without the file's secrets
-                try:
-                    self._change(desired, operation)
-                finally:
-                    self.redactor = self.redactor.also(self.session.tokens.credentials)
-                    operation.facts = self._facts()
+                self._change(self._load(load), operation)
             except UsageError:
                 raise
             except EbruleError as error:
@@ -198,12 +191,15 @@ class Run:
         if isinstance(error, InvalidRuleError) and error.source is None and self.desired is not None:
             error.problems = tuple(self.desired.placed(problem) for problem in error.problems)
             error.source = self.desired.source
+        if "session" in vars(self):
+            self.redactor = self.redactor.also(self.session.tokens.credentials)
         redact_error(self.redactor, error)
         self.result.error = error
         self.result.result = "unknown" if isinstance(error, UnknownOutcomeError) else "failed"
         operation.outcome(self.redactor, error.correlation_id)
 
     def _facts(self) -> dict[str, Any]:
+        """Return what records say of the run, without the secrets that are known by then."""
         return {
             "actor": self.redactor.data(actor(self.environ)),
             "region": self.settings.org.name if self.settings.org else None,
@@ -274,7 +270,7 @@ class Run:
         # What an earlier run knew as a secret stays one, though this one reads it from the org.
         secrets = desired.secrets | self.settings.secrets | session.tokens.credentials
         known = Redactor(self.key, secrets, places=desired.places)
-        self.redactor = known.knowing([desired.recorded, *history.recorded], base.data)
+        self.redactor = known.knowing([desired.recorded, *history.recalled.contents], base.data)
         history.redactor = self.redactor
         there = {reference.resource for reference in self._references(kind, base.data, rule_id)}
         _raise_any(desired, [self._new(wrong, desired, there) for wrong in found])
@@ -286,7 +282,7 @@ class Run:
             _raise_any(desired, session.patience.read_all(reference_checks(session.reader, new)))
         if compared.since is not None:
             self._merged(kind, compared.since, base, plan.overwritten, meanwhile=False)
-        self.held = history.as_stored(base.version, kind.content(base.data), plan.wanted).recorded
+        self.held = compared.held
         result.changes = self._changes(kind, kind.content(base.data), plan.wanted)
         if plan.is_empty:
             result.result = "unchanged"
@@ -339,7 +335,6 @@ class Run:
 
     def _change(self, desired: Desired, operation: Operation) -> None:
         plan, history = self._read(desired)
-        operation.facts = self._facts()  # now without the access token
         if plan.is_empty:
             operation.outcome(self.redactor)
             if not self.result.recorded:
@@ -404,7 +399,7 @@ class Run:
         if landed.changed:
             stored = self._stored(kind, landed, sent)
             result.webhook = "pending" if self.endpoint else "disabled"
-            event = self._event(kind, _as_made(landed, sent)) if self.endpoint else None
+            event = self._event(kind, rule_as_made(rule, landed.made_version, sent)) if self.endpoint else None
         operation.outcome(self.redactor, landed.correlation_id, event, stored)
         if self.endpoint and self.hook and event:
             operation.announce(self.endpoint, event, self.hook)
@@ -433,16 +428,11 @@ class Run:
             previous_version=self.result.base_version or 0,
             now=self.pace.clock.now(),
             head=self.result.head or "",
+            stored=self.result.stored_differently,
             event_format=self.settings.webhook_format,
         )
         self.result.event_id = event["id"]
         return event
-
-
-def _as_made(landed: Landed, sent: Data) -> Rule:
-    """Return the rule as the update made it, which others may have changed before it was seen."""
-    rule, made = landed.rule, landed.made_version
-    return rule if made in (None, rule.version) else Rule(rule.id, made, {**sent, "version": made})
 
 
 def _raise_any(desired: Desired, found: list[dict[Reference, Problem]]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ebrule.cli.completion import beginning, complete_kind, complete_region, complete_rule
+from ebrule.core.timestamps import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,8 +108,8 @@ class Filters(NamedTuple):
         from ebrule.core.chain import encode
         from ebrule.core.operations import operations
 
-        since, stop = (_stamp(first), _stamp(first - _SKEW)) if first else ("", "")
-        until = _stamp(last) if last else None
+        since, stop = (timestamp(first), timestamp(first - _SKEW)) if first else ("", "")
+        until = timestamp(last) if last else None
         needle = encode({"rule_id": self.rule_id})[1:-1] if self.rule_id else b""  # spares reading the other rules
         for operation in operations(ledger.entries_backwards(needle)):
             if operation.started < stop:
@@ -185,11 +186,6 @@ def _date_or_time(text: str, *, end_of_day: bool) -> datetime:
             continue
         return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     raise ValueError(text)
-
-
-def _stamp(time: datetime) -> str:
-    """Return a time as records have it, which sorts as text."""
-    return f"{time:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def open_ledger(audit_log: Path | None) -> AuditLog:

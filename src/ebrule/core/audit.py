@@ -28,6 +28,7 @@ from ebrule.core.chain import GENESIS, Entry, Record, Verification
 from ebrule.core.live_runs import LiveRuns
 from ebrule.core.rule_history import KnownState, Recalled, RuleKey
 from ebrule.core.shared_file import SharedFile
+from ebrule.core.timestamps import timestamp
 from ebrule.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -156,8 +157,7 @@ class AuditLog:
         return chain.digest(line)
 
     def _line(self, record_type: str, fields: Record, prev: str) -> bytes:
-        timestamp = self._now().astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        envelope = {"schema": chain.SCHEMA, "type": record_type, "timestamp": timestamp}
+        envelope = {"schema": chain.SCHEMA, "type": record_type, "timestamp": timestamp(self._now())}
         if taken := fields.keys() & {*envelope, "prev"}:
             raise TypeError(f"a record has its own {sorted(taken)}")
         try:

@@ -6,13 +6,14 @@ time of day, with a margin for what clocks differ by.
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from ebrule.core.timestamps import parse_timestamp
 from ebrule.rules.kind import is_id
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ebrule.system import BootTime
 
 SETTLING_SECONDS = 30.0
@@ -43,33 +44,21 @@ def seconds_until_over(intent: dict[str, Any], *, now: datetime, boot: BootTime 
     if boot is not None and intent.get("boot_id") == boot.boot_id and isinstance(recorded, (int, float)):
         age = boot.seconds - recorded
         return SETTLING_SECONDS - age if age >= 0 else SETTLING_SECONDS
-    sent = _moment(intent["timestamp"])
-    deadline = _moment(intent.get("deadline")) or sent
-    if sent is None or deadline is None:
-        return 0.0  # the 31st of February: nothing but an edited ledger says that
+    sent = parse_timestamp(intent["timestamp"]) or now
+    deadline = parse_timestamp(intent.get("deadline")) or sent
     whole = min(max((deadline - sent).total_seconds(), 0.0), _LONGEST_SECONDS) + SETTLING_SECONDS + CLOCK_MARGIN_SECONDS
     age = (now - sent).total_seconds()
     return whole - age if 0 <= age < _OLDEST_SECONDS else whole
 
 
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
-    except (TypeError, ValueError):
-        return None
-
-
 def is_intent(record: dict[str, Any]) -> bool:
     """Return whether a record has what it takes to settle its operation; an edited ledger may hold anything."""
-    texts = [record.get(name) for name in ("operation_id", "rule_id", "kind", "timestamp")]
+    texts = [record.get(name) for name in ("operation_id", "rule_id", "kind")]
     version = record.get("base_version")
     return (
         all(isinstance(text, str) for text in texts)
         and is_id(str(record["rule_id"]))
-        and _TIMESTAMP.fullmatch(str(record["timestamp"])) is not None
+        and parse_timestamp(record.get("timestamp")) is not None
         and isinstance(version, int)
         and all(isinstance(record.get(side), dict) for side in ("before", "after"))
     )

@@ -26,6 +26,7 @@ from ebrule.core.addresses import is_link_local_or_metadata
 from ebrule.core.client import as_json, send
 from ebrule.core.reply import NotSentError, Reply, Request, TransportError
 from ebrule.core.retry import Backoff, retry_after
+from ebrule.core.timestamps import timestamp
 from ebrule.core.transport import HttpxTransport, host_of
 from ebrule.errors import UsageError
 from ebrule.redaction import Redactor, holds_redacted
@@ -221,7 +222,7 @@ def make_event(
     event = {
         "id": event_id_of(kind, org_id, rule.id, rule.version),
         "eventType": kind.event_type,
-        "timestamp": _timestamp(now),
+        "timestamp": timestamp(now),
         "data": {**shown, "id": rule.id},
         "previousVersion": previous_version,
         "auditHead": head,
@@ -245,7 +246,7 @@ def make_test_event(now: datetime, event_format: EventFormat = "genesys") -> Eve
     event = {
         "id": f"msg_test_{now:%Y%m%d%H%M%S%f}",
         "eventType": TEST_EVENT_TYPE,
-        "timestamp": _timestamp(now),
+        "timestamp": timestamp(now),
         "data": {"message": "This is a test of the webhook. No rule was changed."},
     }
     return _cloud_event(event, "test", None) if event_format == "cloudevents" else event
@@ -255,10 +256,6 @@ def previous_version_of(event: Event) -> int | None:
     """Return the version that the announced one replaced, where the event says it."""
     version = event.get("previousVersion", event.get("previousversion"))
     return version if isinstance(version, int) else None
-
-
-def _timestamp(now: datetime) -> str:
-    return f"{now:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def _cloud_event(event: Event, source: str, subject: str | None) -> Event:

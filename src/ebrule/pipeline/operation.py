@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta, timezone
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ebrule.core.audit import new_operation_id
 from ebrule.core.notices import Warned
+from ebrule.core.timestamps import timestamp
 from ebrule.core.webhook import GONE, delivery_fields, send_event
 from ebrule.errors import (
     ConflictError,
@@ -245,9 +246,8 @@ class Operation:
     def _time_left(self) -> dict[str, Any]:
         """Return until when this run may send: by the time of day, and by a clock that nobody sets."""
         left, boot = max(self._pace.left(), 0.0), self._pace.clock.boot()
-        deadline = (self._pace.clock.now() + timedelta(seconds=left)).astimezone(timezone.utc)
         return {
-            "deadline": f"{deadline:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "deadline": timestamp(self._pace.clock.now() + timedelta(seconds=left)),
             "boot_id": boot.boot_id if boot else None,
             "boot_seconds": round(boot.seconds, 3) if boot else None,
         }

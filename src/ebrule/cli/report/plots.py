@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ebrule.cli.operations_text import org, versions
 from ebrule.cli.report.markup import tag
+from ebrule.core.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,14 +30,6 @@ _ROOM = 34.0  # between two labels in a lane, so that they can be read
 _NAME_LENGTH = 24
 _HEIGHT = 150.0
 _TICKS = 5
-
-
-def moment(stamp: str) -> datetime | None:
-    """Return a record's time, or None where an edited ledger has no such time."""
-    try:
-        return datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,7 @@ _Dated = tuple[float, "RecordedOperation"]
 
 def _dated(operations: Sequence[RecordedOperation]) -> list[_Dated]:
     """Return operations with their times in seconds, the oldest first."""
-    times = [(moment(operation.started), operation) for operation in operations]
+    times = [(parse_timestamp(operation.started), operation) for operation in operations]
     return sorted(((time.timestamp(), each) for time, each in times if time), key=lambda pair: pair[0])
 
 

@@ -11,7 +11,7 @@ from ebrule.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ebrule.settings import Options
+    from ebrule.settings.options import Options
 
 
 def state_dir_of(options: Options, environ: Mapping[str, str]) -> Path:

@@ -98,6 +98,22 @@ def test_what_the_org_makes_of_a_file_is_remembered_beyond_the_next_update(tmp_p
     assert [" New ", "New", "New"] == [line.sent["description"] for line in org.ours]
 
 
+@pytest.mark.parametrize("by_a_person", [False, True], ids=["resolved", "on a person's word"])
+def test_what_the_org_makes_of_a_file_is_remembered_beyond_an_open_operation(tmp_path: Path, by_a_person: bool) -> None:
+    """Also where the run in between was cut off, and it was found out later what became of it."""
+    org = FakeOrg(puts=(ordinary, applied(lost)), stores=trims)
+    pipeline = Pipeline(tmp_path, org)
+    pipeline.update(description=" New ", priority=50)
+    org.gets = [lambda org, request: lost(org, request) if len(org.bodies) > 1 else ordinary(org, request)] * 8
+    cut_off = pipeline.outcome_of_update(description=" New ", priority=60)
+    org.gets = []
+    settled = pipeline.resolve_as(cut_off.operation_id or "", "applied") if by_a_person else pipeline.resolve()[0]
+
+    assert ("unknown", "applied") == (cut_off.result, settled.state)
+    assert "unchanged" == pipeline.update(description=" New ", priority=60).result
+    assert 2 == len(org.ours)
+
+
 def test_what_others_made_of_it_is_not_taken_for_the_orgs_own_form(tmp_path: Path) -> None:
     """Once somebody else has changed the stored value, the file's value is a change again."""
     org = FakeOrg(stores=trims)

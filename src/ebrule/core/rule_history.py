@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ebrule.rules.stored import StoredDifferently
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ebrule.core.chain import Record
+    from ebrule.rules.kind import Data
 
 _APPLIED_RESULTS = ("updated", "rolled_back")
 
@@ -208,8 +209,18 @@ def _state_after(put: _RecordedPut, version: int) -> KnownState | None:
     state = _state(put.intent, version, stored if isinstance(stored, dict) else put.intent.get("after"))
     if state is None:
         return None
-    names = ("stored_differently", "stored_before")
-    return state._replace(stored=tuple(each for name in names for each in _pairs(ending.get(name))))
+    known = (*_pairs(put.intent.get("stored_before")), *_pairs(ending.get("stored_differently")))
+    return state._replace(stored=known)
+
+
+def stored_fields(found: Sequence[StoredDifferently], content: Data) -> Record:
+    """Return what the end of an operation records of what the org made of its body; nothing where it took it as sent.
+
+    Args:
+        found: the fields that it stored differently.
+        content: the whole, as it is stored.
+    """
+    return {"stored_differently": [each._asdict() for each in found], "stored": content} if found else {}
 
 
 def _pairs(recorded: Any) -> Iterator[StoredDifferently]:

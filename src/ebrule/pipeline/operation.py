@@ -24,7 +24,7 @@ from ebrule.errors import (
 from ebrule.redaction import with_key_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ebrule.core.audit import AuditLog
@@ -227,8 +227,13 @@ class Operation:
         self._pace = pace
         result.audit_log, result.operation_id, result.head = ledger.path, self.id, ledger.head()
 
-    def intent(self, intent: Intent, before: Data, after: Data, changes: list[Change]) -> None:
-        """Record that a PUT is about to be sent; raises :class:`LedgerError` where that cannot be made durable."""
+    def intent(
+        self, intent: Intent, before: Data, after: Data, changes: list[Change], held: Sequence[StoredDifferently]
+    ) -> None:
+        """Record that a PUT is about to be sent; raises :class:`LedgerError` where that cannot be made durable.
+
+        ``held`` is what earlier runs sent, and ``after`` has in the form in which the org stored that.
+        """
         overwrites = [{"path": each.path, "theirs": each.theirs} for each in self._result.overwritten]
         self._append(
             "intent",
@@ -239,6 +244,7 @@ class Operation:
             after=after,
             changes=changes_json(changes),
             **({"overwrites": overwrites} if overwrites else {}),
+            **({"stored_before": [each._asdict() for each in held]} if held else {}),
             **self._facts(),
         )
         self._has_intent = True

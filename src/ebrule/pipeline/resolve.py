@@ -18,6 +18,7 @@ from ebrule.core.fetcher import OLD_STATE, fetch_recent
 from ebrule.core.identity import OrgIdentity, read_identity
 from ebrule.core.notices import Warned
 from ebrule.core.put_outcome import PutOutcome, SentPut, Verdict, judge_put, made_version, rule_as_made
+from ebrule.core.rule_history import stored_fields
 from ebrule.core.run_end import is_intent, seconds_until_over
 from ebrule.core.webhook import Event, make_event
 from ebrule.errors import LedgerError, Overlap, RuleNotFoundError, UnavailableError, UsageError
@@ -253,8 +254,8 @@ class _Resolver:
         found: tuple[StoredDifferently, ...] = ()
         if made == present.version:
             shown = redactor.data(content)
-            if found := stored_differently(kind.shape, redactor.data(after), shown):
-                facts = {"stored_differently": [each._asdict() for each in found], "stored": shown}
+            found = stored_differently(kind.shape, redactor.data(after), shown)
+            facts |= stored_fields(found, shown)
         if intent.get("webhook_format") is not None:
             rule = rule_as_made(present, made, after)
             org_id = self._identity.id if self._identity else ""

@@ -21,8 +21,9 @@ from ebrule.core.identity import read_identity
 from ebrule.core.notices import Merged, Warned
 from ebrule.core.pace import OutOfTimeError, Pace
 from ebrule.core.put_outcome import rule_as_made
+from ebrule.core.rule_history import stored_fields
 from ebrule.core.updater import Hooks, Intent, Landed, Policy, Updater
-from ebrule.core.validator import new_problems, path_text, reference_checks, writable
+from ebrule.core.validator import new_problems, writable
 from ebrule.core.webhook import Endpoint, Event, make_event
 from ebrule.errors import (
     EbruleError,
@@ -38,11 +39,12 @@ from ebrule.pipeline.compare import compare
 from ebrule.pipeline.history import History
 from ebrule.pipeline.operation import Operation, UpdateResult, redact_error, redacted_overlap
 from ebrule.pipeline.plan import Desired, Plan, invalid
+from ebrule.pipeline.references import References
 from ebrule.redaction import Redactor, redaction_key, redaction_key_at_hand
 from ebrule.rules.diff import Change, diff, is_same_place
 from ebrule.rules.kind import Rule, checked_id
 from ebrule.rules.merge import merge3
-from ebrule.rules.stored import StoredDifferently, still_stored, stored_differently
+from ebrule.rules.stored import StoredDifferently, stored_differently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from ebrule.core.put_outcome import Evidence
     from ebrule.core.transport import Transport
     from ebrule.pipeline.options import UpdateOptions
-    from ebrule.rules.kind import Data, Kind, Reference
+    from ebrule.rules.kind import Data, Kind
     from ebrule.settings import Settings
 
 T = TypeVar("T", str, int)
@@ -258,11 +260,11 @@ class Run:
         """Read the rule, beside it what it is to refer to and what is remembered of it, and compare."""
         kind, result, session = desired.kind, self.result, self.session
         rule_id = result.rule_id or ""
-        early = self._references(kind, desired.fields or {}, rule_id)
+        references = References(desired, rule_id, wanted=self.options.check_targets)
         reads: list[Callable[[], Any]] = [
             partial(fetch_rule, session.reader, kind, rule_id),
             partial(self._recall, kind, rule_id),
-            *reference_checks(session.reader, early),
+            *references.checks(session.reader, desired.fields or {}),
         ]
         base, history, *found = session.patience.read_all(reads)
         base = self._not_older(kind, base, history.last)
@@ -272,14 +274,13 @@ class Run:
         known = Redactor(self.key, secrets, places=desired.places)
         self.redactor = known.knowing([desired.recorded, *history.recalled.contents], base.data)
         history.redactor = self.redactor
-        there = {reference.resource for reference in self._references(kind, base.data, rule_id)}
-        _raise_any(desired, [self._new(wrong, desired, there) for wrong in found])
+        self._judge(desired, references.problems(found, base))
         result.rule_name = self._name_of(base)
         compared = compare(desired, base, self.options, history)
         plan = compared.plan
         if desired.fields is None:
-            new = [each for each in self._references(kind, plan.wanted, rule_id) if each.resource not in there]
-            _raise_any(desired, session.patience.read_all(reference_checks(session.reader, new)))
+            found = session.patience.read_all(references.checks(session.reader, plan.wanted, base))
+            self._judge(desired, references.problems(found, base))
         if compared.since is not None:
             self._merged(kind, compared.since, base, plan.overwritten, meanwhile=False)
         self.held = compared.held
@@ -304,18 +305,12 @@ class Run:
         self.pace.observe(Warned(f"{message}: has the org been reset?"))
         return base
 
-    def _references(self, kind: Kind, fields: Data, rule_id: str) -> list[Reference]:
-        if not self.options.check_targets:
-            return []
-        # What cannot change has been found right when the rule was made.
-        return [each for each in kind.references(fields, rule_id) if path_text(each.path) not in kind.immutable]
-
-    def _new(self, wrong: dict[Reference, Problem], desired: Desired, there: set[str]) -> dict[Reference, Problem]:
-        """Return the wrong references that this run makes; those that the org's rule has already are warnings."""
-        own = {each for each in wrong if each.resource in there and each.path[0] not in desired.kind.read_only}
-        warnings = (self.redactor.problem(desired.placed(wrong[each])) for each in wrong if each in own)
-        self.result.warnings += tuple(warning._replace(severity="warning") for warning in warnings)
-        return {each: problem for each, problem in wrong.items() if each not in own}
+    def _judge(self, desired: Desired, problems: list[Problem]) -> None:
+        """Raise :class:`InvalidRuleError` for errors; keep warnings for the result."""
+        warnings = [problem for problem in problems if problem.severity == "warning"]
+        self.result.warnings += tuple(map(self.redactor.problem, warnings))
+        if errors := [problem for problem in problems if problem.severity == "error"]:
+            raise invalid(desired.source, errors)
 
     def _name_of(self, rule: Rule) -> str:
         return str(self.redactor.data({"name": rule.data.get("name") or ""})["name"])
@@ -357,7 +352,7 @@ class Run:
             before, after = self.redactor.data(present), self.redactor.data(intent.wanted)
             self.result.overwritten = [redacted_overlap(self.redactor, each) for each in intent.overwritten]
             self.result.changes = diff(kind.shape, before, after)
-            operation.intent(intent, before, after, self.result.changes)
+            operation.intent(intent, before, after, self.result.changes, self.held)
 
         def check(content: Data) -> None:
             # Without what this run changes, it is as others made it: what is wrong with that is the org's own.
@@ -406,18 +401,12 @@ class Run:
 
     def _stored(self, kind: Kind, landed: Landed, sent: Data) -> dict[str, Any]:
         """Return what the ledger is to remember of what the org made of the content, with secrets redacted."""
-        content = kind.content(landed.rule.data)
         if landed.made_version != landed.rule.version:
             return {}  # what was seen is what others made of it since
-        found = stored_differently(kind.shape, self.redactor.data(sent), self.redactor.data(content))
-        _, holding = still_stored(kind.shape, self.held, self.redactor.data(content), self.redactor.data(content))
-        facts: dict[str, Any] = {}
-        if found:
-            self.result.stored_differently = list(found)
-            facts |= {"stored_differently": [each._asdict() for each in found], "stored": self.redactor.data(content)}
-        if holding:
-            facts["stored_before"] = [each._asdict() for each in holding]
-        return facts
+        content = self.redactor.data(kind.content(landed.rule.data))
+        found = stored_differently(kind.shape, self.redactor.data(sent), content)
+        self.result.stored_differently = list(found)
+        return stored_fields(found, content)
 
     def _event(self, kind: Kind, rule: Rule) -> Event:
         event = make_event(
@@ -433,9 +422,3 @@ class Run:
         )
         self.result.event_id = event["id"]
         return event
-
-
-def _raise_any(desired: Desired, found: list[dict[Reference, Problem]]) -> None:
-    problems = [desired.placed(problem) for wrong in found for problem in wrong.values()]
-    if problems:
-        raise invalid(desired.source, problems)

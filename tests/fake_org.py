@@ -21,11 +21,12 @@ import clocks
 from clocks import FakeClock
 from ebrule.core.auth import connect
 from ebrule.core.pace import Pace
+from ebrule.core.policy import Policy
 from ebrule.core.put_outcome import Evidence
 from ebrule.core.reply import BrokenError, Reply, Request
 from ebrule.core.retry import retry_after
 from ebrule.core.transport import CALL_SECONDS
-from ebrule.core.updater import Hooks, Intent, Landed, Policy, Updater
+from ebrule.core.updater import Hooks, Intent, Landed, Updater
 from ebrule.errors import EbruleError, Overlap
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Kind, Rule

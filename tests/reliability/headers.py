@@ -19,7 +19,8 @@ from clocks import NOON, FakeClock, ScriptedTransport, reply
 from ebrule.core.auth import connect
 from ebrule.core.fetcher import fetch_rule
 from ebrule.core.pace import Pace
-from ebrule.core.updater import Hooks, Policy, Updater
+from ebrule.core.policy import Policy
+from ebrule.core.updater import Hooks, Updater
 from ebrule.errors import EbruleError, UnavailableError
 from ebrule.rules.eventbridge import EVENTBRIDGE
 from ebrule.rules.kind import Rule

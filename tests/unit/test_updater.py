@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ebrule.core.policy import Policy
 from ebrule.core.reply import NotSentError, UntrustedHostError
-from ebrule.core.updater import Policy
 from ebrule.errors import (
     AccessError,
     ConflictError,

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from ebrule.core.policy import Policy
 from ebrule.core.reply import NotSentError
-from ebrule.core.updater import Landed, Policy
+from ebrule.core.updater import Landed
 from ebrule.errors import EbruleError, ExitCode, UnknownOutcomeError
 from ebrule.rules.diff import Change, diff
 from ebrule.rules.equivalence import equivalent

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ebrule.core.pace import GRACE_SECONDS
-from ebrule.core.updater import Policy
+from ebrule.core.policy import Policy
 from ebrule.errors import (
     AccessError,
     ConflictError,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ebrule.core.notices import AskingBack
+from ebrule.core.policy import Policy
 from ebrule.core.reply import BrokenError, NotSentError
-from ebrule.core.updater import Policy
 from ebrule.errors import (
     AccessError,
     ConflictError,

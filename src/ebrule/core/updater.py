@@ -12,7 +12,7 @@ far the rule has moved on by the time it is read again.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ebrule.core.client import as_json
 from ebrule.core.failures import failure, wait
@@ -31,13 +31,11 @@ from ebrule.core.retry import (
     wait_seconds,
 )
 from ebrule.errors import (
-    ConflictError,
     EbruleError,
     InterruptedRunError,
     Overlap,
     UnavailableError,
     UnknownOutcomeError,
-    VersionGoneError,
 )
 from ebrule.rules.equivalence import equivalent
 from ebrule.rules.merge import merge3, missing_changes
@@ -47,23 +45,11 @@ if TYPE_CHECKING:
 
     from ebrule.core.auth import Session
     from ebrule.core.pace import Pace
+    from ebrule.core.policy import Policy
     from ebrule.rules.kind import Data, Kind, Rule
-
-OnConflict = Literal["merge", "fail", "overwrite"]
 
 NOT_SENT_TRIES = 3
 LAST_WORD_SECONDS = 0.25
-
-
-class Policy(NamedTuple):
-    """What the caller allows.
-
-    ``pinned`` means that the base version is the only one that may be replaced. ``max_attempts`` counts PUTs.
-    """
-
-    on_conflict: OnConflict = "merge"
-    max_attempts: int = 10
-    pinned: bool = False
 
 
 class Intent(NamedTuple):
@@ -296,28 +282,12 @@ class Updater:
         if equivalent(shape, merge.content, theirs):
             return Landed(present, changed=False)
         if present.version != self.base.version or not equivalent(shape, was, theirs):
-            self._check_merge(present, merge.overlaps)
+            self._policy.check_merge(self.base, present, merge.overlaps)
             self._hooks.check(merge.content)
             self._hooks.merged(self.base, present, merge.overlaps)
         self._overwritten += merge.overlaps
         self.base, self.wanted = present, merge.content
         return None
-
-    def _check_merge(self, present: Rule, overlaps: tuple[Overlap, ...]) -> None:
-        """Raise :class:`ConflictError` where the caller does not allow to go on from the present version."""
-        moved = (
-            f"{self.base.id} was changed by someone else during the update ({self.base.version} → {present.version})"
-        )
-        if self._policy.pinned:
-            raise VersionGoneError(
-                f"version conflict: expected {self.base.version}, found {present.version}; {moved}. "
-                "Nothing was overwritten",
-                overlaps,
-            )
-        if self._policy.on_conflict == "fail":
-            raise ConflictError(f"{moved}, and --on-conflict fail was given. Nothing was overwritten", overlaps)
-        if overlaps and self._policy.on_conflict == "merge":
-            raise ConflictError(f"{moved}, in a field that this update changes too. Nothing was overwritten", overlaps)
 
     # --- what became of a PUT -----------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from ebrule.core.updater import OnConflict
+    from ebrule.core.policy import OnConflict
 
 
 class UpdateOptions(NamedTuple):

@@ -20,9 +20,10 @@ from ebrule.core.fetcher import OLD_STATE, fetch_recent, fetch_rule
 from ebrule.core.identity import read_identity
 from ebrule.core.notices import Merged, Warned
 from ebrule.core.pace import OutOfTimeError, Pace
+from ebrule.core.policy import Policy
 from ebrule.core.put_outcome import rule_as_made
 from ebrule.core.rule_history import stored_fields
-from ebrule.core.updater import Hooks, Intent, Landed, Policy, Updater
+from ebrule.core.updater import Hooks, Intent, Landed, Updater
 from ebrule.core.validator import new_problems, writable
 from ebrule.core.webhook import Endpoint, Event, make_event
 from ebrule.errors import (
